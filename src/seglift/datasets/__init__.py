@@ -1,0 +1,1 @@
+"""Clips and samples from data sets; the procedural streets."""

@@ -1,0 +1,1 @@
+"""Image to logits: multi-scale, flip, sliding window; adapters for hub models."""

@@ -1,0 +1,1 @@
+"""Networks and the dict that names them."""

@@ -1,0 +1,1 @@
+"""Sampling maps, warping, optical flow estimators, forward-backward consistency."""

@@ -1,0 +1,1 @@
+"""The heart: carrying labels from keyframes to every frame."""

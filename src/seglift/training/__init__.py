@@ -1,0 +1,1 @@
+"""One fit loop and one small file per trainable thing."""

@@ -1,0 +1,1 @@
+"""Frames from folders and video files; a clip is frames plus labelled keyframes."""

@@ -1,0 +1,1 @@
+"""Whole procedures: label, score, demo."""
