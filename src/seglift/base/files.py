@@ -38,7 +38,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}; free space or choose another folder") from error
+        reason = error.strerror or error
+        raise UserError(f"cannot write {path}: {reason}; free space or choose another folder") from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

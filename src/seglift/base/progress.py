@@ -57,11 +57,8 @@ class ProgressBar:
         elif not self.quiet and (self.done >= self.total or now - self._printed >= PLAIN_INTERVAL_S):
             self._printed = now
             left = (self.total - self.done) / rate if rate > 0 else 0.0
-            sys.stderr.write(
-                f"{self.title}: {self.done}/{self.total} {self.unit}, {rate:.2f} {self.unit}/s, {left:.0f} s left {note}".rstrip()
-                + "\n"
-            )
-            sys.stderr.flush()
+            count = f"{self.title}: {self.done}/{self.total} {self.unit}"
+            say(f"{count}, {rate:.2f} {self.unit}/s, {left:.0f} s left {note}".rstrip())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -37,8 +37,8 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise UserError(
-            f"{path} is not a safetensors weights file ({error}); pickled checkpoints are never executed, convert them first"
+            f"{path} is not a safetensors weights file ({error}); pickles are never executed, convert them"
         ) from error
     if METADATA_KEY not in metadata:
-        raise UserError(f"{path} is safetensors but not written by seglift (no '{METADATA_KEY}' metadata); train one with seglift")
+        raise UserError(f"{path} is safetensors without seglift's metadata; give one that seglift trained")
     return tensors, json.loads(metadata[METADATA_KEY])

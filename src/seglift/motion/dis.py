@@ -1,0 +1,65 @@
+"""Dense Inverse Search optical flow (Kroeger et al. 2016) through OpenCV, on the CPU."""
+
+from __future__ import annotations
+
+import threading
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+PRESETS = {
+    "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
+    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
+    "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
+}
+MIN_SIDE = 16
+"""Smaller images are padded (border replicated) to this many pixels per side, which DIS needs for its pyramid."""
+
+
+class DisFlow:
+    """A :class:`seglift.motion.estimator.MotionEstimator`; safe to call from several threads at once.
+
+    Args:
+        preset: one of ``PRESETS``; ``medium`` is the most accurate.
+
+    Raises:
+        ValueError: the preset is unknown.
+    """
+
+    def __init__(self, preset: str = "medium") -> None:
+        if preset not in PRESETS:
+            raise ValueError(f"DIS preset {preset!r} is unknown; choose one of {', '.join(PRESETS)}")
+        self.preset = preset
+        self._local = threading.local()
+
+    def __call__(self, source: Tensor, target: Tensor, previous: Tensor | None = None) -> Tensor:
+        """Backward flow on ``target`` sampling ``source``; see :class:`~seglift.motion.estimator.MotionEstimator`."""
+        del previous
+        if source.shape != target.shape or source.ndim != 4 or source.shape[1] != 3:
+            raise ValueError(
+                f"source {tuple(source.shape)} and target {tuple(target.shape)} must both be [B, 3, H, W] of one size"
+            )
+        flows = [self._flow(gray(a), gray(b)) for a, b in zip(source, target, strict=True)]
+        return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).to(source.device)  # channels_last
+
+    def _flow(self, source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        if not hasattr(self._local, "dis"):  # an object of OpenCV's keeps buffers: one for each thread
+            self._local.dis = cv2.DISOpticalFlow.create(PRESETS[self.preset])
+        height, width = source.shape
+        pad = (0, max(0, MIN_SIDE - height), 0, max(0, MIN_SIDE - width))
+        if any(pad):
+            source = cv2.copyMakeBorder(source, *pad, cv2.BORDER_REPLICATE)
+            target = cv2.copyMakeBorder(target, *pad, cv2.BORDER_REPLICATE)
+        flow: npt.NDArray[np.float32] = self._local.dis.calc(target, source, None)
+        return flow[:height, :width]
+
+
+def gray(image: Tensor) -> npt.NDArray[np.uint8]:
+    """Luma (ITU-R 601) of an RGB image ``[3, H, W]``, float32 in 0..1 or uint8 in 0..255, as uint8 ``[H, W]``."""
+    if image.dtype != torch.uint8:
+        image = (image * 255.0).round().clamp(0, 255).to(torch.uint8)
+    rows: npt.NDArray[np.uint8] = cv2.cvtColor(image.permute(1, 2, 0).cpu().contiguous().numpy(), cv2.COLOR_RGB2GRAY)
+    return rows
