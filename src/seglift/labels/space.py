@@ -132,8 +132,7 @@ class LabelSpace:
         if raw.dtype != np.uint8:
             if raw.size and (int(raw.min()) < 0 or int(raw.max()) > 255):
                 raise self._unknown_ids(raw, where)
-            raw = raw.astype(np.uint8)
-        index = look_up(self._raw_to_index, raw)
+        index = look_up(self._raw_to_index, raw.astype(np.uint8, copy=False))
         # With 256 ids every value is known and 255 is a proper index.
         if self.num_indices <= NOT_IN_TABLE and index.size and int(index.max()) == NOT_IN_TABLE:
             raise self._unknown_ids(raw, where)
@@ -175,7 +174,7 @@ class LabelSpace:
         return colors
 
     def preferring(self, ids: Iterable[int]) -> LabelSpace:
-        """The same space, but where classes share a train id, :meth:`from_train` gives the one with a raw id in ``ids``.
+        """The same space, but of classes that share a train id, :meth:`from_train` gives the one with its id in ``ids``.
 
         Ids that the space lacks are ignored; of several wanted ids with one train id the first class's counts.
         """
@@ -286,28 +285,40 @@ def describe_ids(ids: Iterable[int]) -> str:
 
 def find_problem(classes: tuple[LabelClass, ...], ignore: int | None) -> str | None:
     """What is wrong with the classes of a space, in words, or None: ids, names, colours, train ids, ``ignore``."""
-    if not classes:
-        return "it has no classes"
+    return _find_bad_value(classes) or _find_bad_train_id(classes) or _find_bad_ignore(classes, ignore)
+
+
+def _find_bad_value(classes: tuple[LabelClass, ...]) -> str | None:
     ids = [entry.id for entry in classes]
     names = [entry.name for entry in classes]
-    outside = [
-        value for value in (*ids, *(value for entry in classes for value in entry.color)) if not 0 <= value <= 255
-    ]
+    numbers = (*ids, *(value for entry in classes for value in entry.color))
+    outside = [value for value in numbers if not 0 <= value <= 255]
     if outside:
         return f"ids and colour values must be 0..255, got {outside[0]}"
     for kind, values in (("id", ids), ("name", names)):
         twice = [value for position, value in enumerate(values) if value in values[:position]]
         if twice:
             return f"{kind} {twice[0]} appears more than once"
+    return None
+
+
+def _find_bad_train_id(classes: tuple[LabelClass, ...]) -> str | None:
     train_ids = sorted({entry.train_id for entry in classes} - {IGNORE_TRAIN_ID})
     if not train_ids:
-        return "every class has train_id 255, so nothing is evaluated"
+        return "no class is evaluated (each needs train_id 0, 1, 2, ... unless it is void)"
     if train_ids != list(range(len(train_ids))):
-        return f"train ids must be 0, 1, 2, ... without a gap (or 255), got {describe_ids(train_ids)}"
-    if ignore is not None and ignore not in ids:
+        return f"train ids must be 0, 1, 2, ... without a gap, or 255; got {describe_ids(train_ids)}"
+    return None
+
+
+def _find_bad_ignore(classes: tuple[LabelClass, ...], ignore: int | None) -> str | None:
+    if ignore is None:
+        return None
+    entry = next((entry for entry in classes if entry.id == ignore), None)
+    if entry is None:
         return f"ignore is {ignore}, but no class has that id"
-    if any(entry.id == ignore and entry.train_id != IGNORE_TRAIN_ID for entry in classes):
-        return f"the class of ignore ({ignore}) must have train_id 255"
+    if entry.train_id != IGNORE_TRAIN_ID:
+        return f"ignore is {ignore}, so that class must have train_id 255, not {entry.train_id}"
     return None
 
 
