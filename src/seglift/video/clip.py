@@ -83,7 +83,8 @@ def pair_labels(stems: Sequence[str], folder: Path, allow_unmatched: bool = Fals
     """Finds the frame of every label PNG in ``folder``.
 
     A label belongs to the frame of exactly its stem, else to the frame whose :func:`frame_stem` equals its
-    :func:`label_stem`. ``*_color.png``, train-id PNGs, instance PNGs, hidden files and everything that is no PNG are skipped.
+    :func:`label_stem`. ``*_color.png``, train-id PNGs, instance PNGs, hidden files and everything that is no PNG
+    are skipped.
 
     Args:
         stems: full stems of the frames (of the uncut source).
@@ -124,8 +125,8 @@ def check_label_size(path: Path, shape: tuple[int, ...], size: tuple[int, int]) 
     """
     if shape[:2] != size:
         raise UserError(
-            f"{path} is {shape[1]}x{shape[0]}, its frame is {size[1]}x{size[0]}; resize the label with nearest neighbour, "
-            "or give the frames it was drawn on"
+            f"{path} is {shape[1]}x{shape[0]}, its frame is {size[1]}x{size[0]}; resize the label with nearest "
+            "neighbour, or give the frames it was drawn on"
         )
 
 

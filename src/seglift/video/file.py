@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values
 from seglift.video.fingerprint import sample_fingerprint
 from seglift.video.orientation import display_matrix, orient
-from seglift.video.packets import FrameIndex, decode_packets, index_frames, open_video
+from seglift.video.packets import FrameIndex, decode_packets, frame_rate, index_frames, open_video
 
 if TYPE_CHECKING:
     from av import Packet
@@ -52,7 +51,7 @@ class VideoFile:
         self._lock = threading.Lock()
         container, stream = open_video(path)
         with container:
-            self.rate: Fraction | None = stream.average_rate or stream.guessed_rate
+            self.rate = frame_rate(self._index, stream)
         first = self._frame(0)
         self._matrix = display_matrix(first)
         height, width = self._convert(first).shape[:2]
@@ -82,7 +81,7 @@ class VideoFile:
         return image
 
     def fingerprint(self) -> str:
-        """64 hexadecimal digits over the file's size and 64 blocks of 64 KiB spread over it (see sample_fingerprint)."""
+        """64 hexadecimal digits over the file's size and 64 blocks of 64 KiB of it (see sample_fingerprint)."""
         if self._fingerprint is None:
             self._fingerprint = sample_fingerprint(self.path, blocks=64, block_bytes=2**16)
         return self._fingerprint
@@ -94,7 +93,7 @@ class VideoFile:
         return fingerprint_values(self.fingerprint(), index)
 
     def _convert(self, frame: VideoFrame) -> NDArray[np.uint8]:
-        return orient(frame.to_ndarray(format="rgb24"), self._matrix)
+        return orient(np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8), self._matrix)
 
     def _frame(self, index: int) -> VideoFrame:
         for cursor in self._cursors:
@@ -104,8 +103,8 @@ class VideoFile:
         frame = self._cursor_for(index).read(index)
         if frame is None:
             raise UserError(
-                f"frame {index} of {self.path} cannot be decoded, the file is damaged there; copy or encode it again, or "
-                "leave the frame out with --frames"
+                f"frame {index} of {self.path} cannot be decoded, the file is damaged there; copy or encode it again, "
+                "or leave the frame out with --frames"
             )
         return frame
 
@@ -168,7 +167,7 @@ class _Cursor:
             self.next = shown + 1
             self._remember(shown, frame)
             if shown >= index:
-                return frame if shown == index else None
+                return frame if shown == index and not frame.is_corrupt else None
         self.next = self.index.count
         return None
 
@@ -208,7 +207,7 @@ class _Cursor:
         """Frames with their index; those shown before ``floor``, the keyframe decoding began at, lack references."""
         for frame in frames:
             index = self.index.find(frame.pts)
-            if index is not None and (floor is None or frame.pts >= floor):
+            if index is not None and (floor is None or (frame.pts is not None and frame.pts >= floor)):
                 yield index, frame
 
 

@@ -12,11 +12,11 @@ BLOCK_BYTES = 4096
 
 
 def sample_fingerprint(path: Path, blocks: int = 16, block_bytes: int = BLOCK_BYTES) -> str:
-    """SHA-256 (64 hexadecimal digits) of a file's size and of ``blocks`` blocks spread evenly from its first to its last byte.
+    """SHA-256 (64 hexadecimal digits) of a file's size and ``blocks`` blocks spread evenly from first to last byte.
 
     A file of at most ``blocks * block_bytes`` bytes is hashed whole. In a larger one an edit that keeps the size and
-    touches none of the blocks goes unseen; compressed images and videos practically never change in that way. The time of
-    modification does not count, so a copied file keeps its fingerprint.
+    touches none of the blocks goes unseen; compressed images and videos practically never change in that way. The time
+    of modification does not count, so a copied file keeps its fingerprint.
 
     Args:
         path: the file.

@@ -85,7 +85,7 @@ class FrameFolder:
         return fingerprint_values([self.frame_fingerprint(index) for index in range(len(self))])
 
     def frame_fingerprint(self, index: int) -> str:
-        """64 hexadecimal digits over the stem and a sample of the file (size and 16 blocks of 4 KiB, see sample_fingerprint)."""
+        """64 hexadecimal digits over stem, size and 16 blocks of 4 KiB of the file (see sample_fingerprint)."""
         path = self._at(index)
         return fingerprint_values(path.stem, sample_fingerprint(path))
 
@@ -100,13 +100,13 @@ class FrameFolder:
             other = seen.setdefault(frame_stem(path.stem), path)
             if other is not path:
                 raise UserError(
-                    f"{other.name} and {path.name} in {self.folder} share the stem {frame_stem(path.stem)}, every frame needs "
-                    "its own; remove or rename one"
+                    f"{other.name} and {path.name} in {self.folder} share the stem {frame_stem(path.stem)}, every "
+                    "frame needs its own; remove or rename one"
                 )
         snippets = cityscapes_snippets([path.stem for path in self.paths])
         if len(snippets) > 1:
             named = ", ".join(snippets[:4]) + (", ..." if len(snippets) > 4 else "")
             raise UserError(
-                f"{self.folder} holds {len(snippets)} Cityscapes snippets (beginning at {named}), expected the frames of one "
-                "clip; give every snippet its own folder"
+                f"{self.folder} holds {len(snippets)} Cityscapes snippets (beginning at {named}), expected the frames "
+                "of one clip; give every snippet its own folder"
             )

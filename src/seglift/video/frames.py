@@ -102,7 +102,8 @@ def cut_frames(frames: Frames, first: int | None, last: int | None) -> Frames:
     if not 0 <= start < end <= len(frames):
         shown = f"{'' if first is None else first}:{'' if last is None else last}"
         raise UserError(
-            f"--frames {shown} is empty or out of range for {len(frames)} frames; give A:B with 0 <= A < B <= {len(frames)}"
+            f"--frames {shown} is empty or out of range for {len(frames)} frames; "
+            f"give A:B with 0 <= A < B <= {len(frames)}"
         )
     return frames if (start, end) == (0, len(frames)) else CutFrames(frames, start, end)
 

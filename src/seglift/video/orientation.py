@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from av.sidedata.sidedata import SideData
     from av.video.frame import VideoFrame
 
 Matrix = tuple[int, int, int, int]
@@ -19,11 +20,11 @@ IDENTITY: Matrix = (1, 0, 0, 1)
 
 def display_matrix(frame: VideoFrame) -> Matrix:
     """The linear part of a frame's display matrix (nine int32, row by row, as in the QuickTime 'tkhd' atom)."""
-    for data in frame.side_data:
-        if data.type.name == "DISPLAYMATRIX":
-            a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
-            return a, b, c, d
-    return IDENTITY
+    data = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
+    if data is None:
+        return IDENTITY
+    a, b, _, c, d = struct.unpack("=5i", bytes(data)[:20])
+    return a, b, c, d
 
 
 def orient(image: NDArray[np.uint8], matrix: Matrix) -> NDArray[np.uint8]:

@@ -35,15 +35,15 @@ def _drop(stem: str, suffixes: tuple[str, ...]) -> str | None:
 
 
 def frame_stem(stem: str) -> str:
-    """The matching stem of a frame whose file stem (no extension) is ``stem``: a trailing ``_leftImg8bit`` is dropped."""
+    """The matching stem of a frame whose file stem (no extension) is ``stem``: without a trailing ``_leftImg8bit``."""
     return _drop(stem, (FRAME_SUFFIX,)) or stem
 
 
 def label_stem(stem: str) -> str:
     """The matching stem of a label PNG whose file stem (no extension) is ``stem``.
 
-    One trailing ``_gtFine_labelIds``, ``_gtCoarse_labelIds``, ``_labelIds``, ``_L`` or (labels named as their frames are)
-    ``_leftImg8bit`` is dropped.
+    One trailing ``_gtFine_labelIds``, ``_gtCoarse_labelIds``, ``_labelIds``, ``_L`` or (labels named as their frames
+    are) ``_leftImg8bit`` is dropped.
     """
     return _drop(stem, LABEL_SUFFIXES) or stem
 
@@ -59,10 +59,10 @@ def is_companion(stem: str) -> bool:
 
 
 def cityscapes_snippets(stems: list[str]) -> list[str]:
-    """The Cityscapes snippets that frames belong to, in the order of ``stems`` (natural order), each by its first frame.
+    """The Cityscapes snippets that frames (``stems``, in natural order) belong to, each by its first frame.
 
-    Stems that do not read ``{city}_{seq}_{frame}`` (six digits each, with or without ``_leftImg8bit``) are left out. Two
-    frames are of one snippet when city and sequence agree and no 30 or more frame numbers lie between neighbours: some
+    Stems that do not read ``{city}_{seq}_{frame}`` (six digits each, with or without ``_leftImg8bit``) are left out.
+    Two neighbours are of one snippet when city and sequence agree and their frame numbers are less than 30 apart: some
     cities number all their snippets through one sequence, and the long demo videos are one clip.
     """
     firsts: list[str] = []
