@@ -129,9 +129,8 @@ class LabelSpace:
         """
         if not np.issubdtype(raw.dtype, np.integer):
             raise ValueError(f"raw ids must be integers, got {raw.dtype}")
-        if raw.dtype != np.uint8:
-            if raw.size and (int(raw.min()) < 0 or int(raw.max()) > 255):
-                raise self._unknown_ids(raw, where)
+        if raw.dtype != np.uint8 and raw.size and (int(raw.min()) < 0 or int(raw.max()) > 255):
+            raise self._unknown_ids(raw, where)
         index = look_up(self._raw_to_index, raw.astype(np.uint8, copy=False))
         # With 256 ids every value is known and 255 is a proper index.
         if self.num_indices <= NOT_IN_TABLE and index.size and int(index.max()) == NOT_IN_TABLE:
@@ -174,7 +173,7 @@ class LabelSpace:
         return colors
 
     def preferring(self, ids: Iterable[int]) -> LabelSpace:
-        """The same space, but of classes that share a train id, :meth:`from_train` gives the one with its id in ``ids``.
+        """The same space, but of classes that share a train id, :meth:`from_train` gives that with its id in ``ids``.
 
         Ids that the space lacks are ignored; of several wanted ids with one train id the first class's counts.
         """
