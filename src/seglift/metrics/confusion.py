@@ -52,7 +52,7 @@ class Confusion:
     @property
     def num_classes(self) -> int:
         """C."""
-        return self.counts.shape[0]
+        return int(self.counts.shape[0])
 
     def update(self, prediction: NDArray[np.uint8], truth: NDArray[np.uint8]) -> None:
         """Adds the pixels of one image (or a batch) in place.

@@ -1,0 +1,220 @@
+"""Instance files: Cityscapes instanceIds and COCO panoptic PNG + JSON, to and from (raw id, instance number).
+
+The instance number is 0 where a pixel belongs to no single instance (stuff, or a thing in a crowd or group) and
+1, 2, ... for the instances of a class. Cityscapes counts its instances from 0, so number = n + 1 there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from seglift.base.errors import UserError
+from seglift.base.files import read_json
+from seglift.labels.image_file import open_image_file, pixels
+from seglift.labels.space import Array8, LabelSpace, describe_ids
+
+Array16 = NDArray[np.uint16]
+
+CITYSCAPES_FACTOR = 1000
+# A segment id of ours is raw id * 1001 + number + 1: never 0 (COCO's void), and the same for an object in every frame.
+_COCO_FACTOR = CITYSCAPES_FACTOR + 1
+_COCO_BINS = 256 * _COCO_FACTOR + 1
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One entry of COCO's ``segments_info``; ``bbox`` is x, y, width, height and ``area`` counts, both in pixels."""
+
+    id: int
+    category_id: int
+    area: int
+    bbox: tuple[int, int, int, int]
+    iscrowd: int
+
+    def to_data(self) -> dict[str, Any]:
+        """As it stands in the JSON file."""
+        return {**asdict(self), "bbox": list(self.bbox)}
+
+
+def read_cityscapes(path: Path, space: LabelSpace) -> tuple[Array8, Array16]:
+    """Reads an instanceIds PNG; see :func:`decode_cityscapes`.
+
+    Raises:
+        UserError: unreadable, more than one channel, or ids that the space lacks.
+    """
+    file = open_image_file(path)
+    values = pixels(file)
+    if values.ndim != 2:
+        raise UserError(f"{path} is {file.kind}, one channel of 16 bits is expected; give the instanceIds file")
+    return decode_cityscapes(values, space, str(path))
+
+
+def decode_cityscapes(values: NDArray[np.integer], space: LabelSpace, where: str) -> tuple[Array8, Array16]:
+    """Cityscapes instance ids to raw ids and instance numbers.
+
+    Args:
+        values: integer [H, W]: the raw id alone, or raw id * 1000 + n for instance n = 0..999.
+        space: whose ids they must be.
+        where: the file's name, for the error.
+
+    Returns:
+        uint8 [H, W] raw ids and uint16 [H, W] instance numbers, 0 or n + 1 (1..1000).
+
+    Raises:
+        UserError: values that are neither; they are listed with their pixel counts.
+    """
+    wide = values.astype(np.int32)
+    single = wide >= CITYSCAPES_FACTOR
+    raw = np.where(single, wide // CITYSCAPES_FACTOR, wide)
+    space.encode(raw, where)
+    number = np.where(single, wide % CITYSCAPES_FACTOR + 1, 0)
+    return raw.astype(np.uint8), number.astype(np.uint16)
+
+
+def encode_cityscapes(raw: Array8, number: Array16, where: str) -> Array16:
+    """Raw ids and instance numbers (0, or 1..1000) to Cityscapes instance ids, uint16 [H, W].
+
+    Raises:
+        UserError: more than 1000 instances of a class, or an id above 64 with instances, which 16 bits cannot hold.
+    """
+    highest = int(number.max(initial=0))
+    if highest > CITYSCAPES_FACTOR:
+        raise UserError(
+            f"{where} has instance number {highest}, Cityscapes instanceIds hold 1000 for each class; use COCO panoptic"
+        )
+    single = number > 0
+    values = np.where(single, raw.astype(np.int32) * CITYSCAPES_FACTOR + number - 1, raw)
+    if int(values.max(initial=0)) > np.iinfo(np.uint16).max:
+        raise UserError(
+            f"{where} has instances of class id {int(raw[single].max())}, Cityscapes instanceIds hold ids up to 64 "
+            "in 16 bits; use COCO panoptic"
+        )
+    return values.astype(np.uint16)
+
+
+def count_disagreement(raw: Array8, other: Array8) -> int:
+    """Number of pixels where the raw ids of a label file and those of its instance file, both [H, W], differ.
+
+    Raises:
+        ValueError: the sizes differ.
+    """
+    if raw.shape != other.shape:
+        raise ValueError(f"label {raw.shape} and instances {other.shape} must have one size")
+    return int(np.count_nonzero(raw != other))
+
+
+def read_coco(path: Path, json_path: Path, space: LabelSpace) -> tuple[Array8, Array16]:
+    """Reads a COCO panoptic PNG with its JSON (of the whole set, or of this picture alone); see :func:`decode_coco`.
+
+    Raises:
+        UserError: unreadable, not RGB, not mentioned in the JSON, or not understood by :func:`decode_coco`.
+    """
+    file = open_image_file(path)
+    rgb = pixels(file)
+    if file.image.mode != "RGB" or file.bits != 8:
+        raise UserError(f"{path} is {file.kind}, 8-bit RGB with id = R + 256 G + 65536 B is expected; check the file")
+    data = read_json(json_path)
+    entries = data.get("annotations", [data]) if isinstance(data, dict) else []
+    entries = [entry for entry in entries if entry.get("file_name", path.name) == path.name]
+    if len(entries) != 1 or not isinstance(entries[0].get("segments_info"), list):
+        raise UserError(f"{json_path} has {len(entries)} annotations with segments_info for {path.name}; 1 is expected")
+    return decode_coco(rgb, entries[0]["segments_info"], space, str(path))
+
+
+def decode_coco(
+    rgb: Array8, segments: Sequence[dict[str, Any]], space: LabelSpace, where: str
+) -> tuple[Array8, Array16]:
+    """COCO panoptic ids to raw ids and instance numbers.
+
+    Args:
+        rgb: uint8 [H, W, 3]; segment id = R + 256 G + 65536 B, 0 = void.
+        segments: ``segments_info`` of the picture: ``id``, ``category_id`` (a raw id), optionally ``iscrowd``.
+        space: gives the things, and the id written for void.
+        where: the file's name, for the error.
+
+    Returns:
+        uint8 [H, W] raw ids and uint16 [H, W] instance numbers: 1, 2, ... in the order of the segment ids within a
+        thing class; 0 for stuff, crowds and void. Segment ids that :func:`encode_coco` wrote keep their number.
+
+    Raises:
+        UserError: a segment in the picture or a category that is not known; void in a space without void.
+    """
+    packed = (rgb.astype(np.int32) * np.array([1, 256, 65536], np.int32)).sum(axis=2)
+    found, inverse, counts = np.unique(packed, return_inverse=True, return_counts=True)
+    known = _number_segments(segments, space, where)
+    if space.ignore is not None:
+        known.setdefault(0, (space.ignore, 0))
+    missing = [(int(i), int(n)) for i, n in zip(found, counts, strict=True) if int(i) not in known]
+    if missing:
+        listed = ", ".join(f"{i} ({n} px)" for i, n in missing[:12])
+        raise UserError(
+            f"{where} has segments that its segments_info lacks: {listed}; give the JSON that belongs to it"
+        )
+    table = np.array([known[int(i)] for i in found], np.int32).reshape(-1, 2)
+    parts = table[inverse.reshape(packed.shape)]
+    return parts[..., 0].astype(np.uint8), parts[..., 1].astype(np.uint16)
+
+
+def encode_coco(raw: Array8, number: Array16, space: LabelSpace, where: str) -> tuple[Array8, list[Segment]]:
+    """Raw ids and instance numbers (0, or 1..1000) to COCO panoptic.
+
+    A thing without number becomes a crowd. An object keeps its segment id over the frames of a clip.
+
+    Returns:
+        uint8 [H, W, 3] (0 where the raw id is ``space.ignore``) and the segments in the order of their ids.
+
+    Raises:
+        UserError: an instance number above 1000.
+    """
+    if int(number.max(initial=0)) > CITYSCAPES_FACTOR:
+        raise UserError(
+            f"{where} has instance number {int(number.max())}, at most 1000 for each class; check the input"
+        )
+    ids = raw.astype(np.int32) * _COCO_FACTOR + number + 1
+    if space.ignore is not None:
+        ids[(raw == space.ignore) & (number == 0)] = 0
+    counts = np.bincount(ids.ravel(), minlength=_COCO_BINS)
+    things = {entry.id for entry in space.classes if entry.thing}
+    segments = []
+    for value in np.flatnonzero(counts[1:]).tolist():
+        category, index = divmod(value, _COCO_FACTOR)
+        x, y, width, height = cv2.boundingRect((ids == value + 1).astype(np.uint8))
+        crowd = int(index == 0 and category in things)
+        segments.append(Segment(value + 1, category, int(counts[value + 1]), (x, y, width, height), crowd))
+    rgb = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
+    return rgb, segments
+
+
+def _number_segments(segments: Sequence[dict[str, Any]], space: LabelSpace, where: str) -> dict[int, tuple[int, int]]:
+    """Raw id and instance number of each segment id."""
+    things = {entry.id for entry in space.classes if entry.thing}
+    result: dict[int, tuple[int, int]] = {}
+    used: dict[int, int] = {}
+    try:
+        rows = sorted((int(row["id"]), int(row["category_id"]), bool(row.get("iscrowd", 0))) for row in segments)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"{where}: segments_info needs integer id and category_id in each entry; correct it") from error
+    ours = all(value > 0 and (value - 1) // _COCO_FACTOR == category for value, category, _ in rows)
+    for value, category, crowd in rows:
+        if category not in space.ids:
+            raise UserError(
+                f"{where}: segment {value} has category_id {category}, ids of {space.name} "
+                f"({describe_ids(space.ids)}) are expected; map the categories to raw ids or choose another --space"
+            )
+        if value in result:
+            raise UserError(f"{where}: segment id {value} appears twice in segments_info; correct it")
+        if ours:
+            result[value] = (category, (value - 1) % _COCO_FACTOR)
+        elif category in things and not crowd:
+            used[category] = used.get(category, 0) + 1
+            result[value] = (category, used[category])
+        else:
+            result[value] = (category, 0)
+    return result
