@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from seglift.base.errors import UserError
 from seglift.base.files import read_json
 from seglift.labels.image_file import open_image_file, pixels
+from seglift.labels.packed import find_distinct, pack_rgb
 from seglift.labels.space import Array8, LabelSpace, describe_ids
 
 Array16 = NDArray[np.uint16]
@@ -122,7 +123,7 @@ def read_coco(path: Path, json_path: Path, space: LabelSpace) -> tuple[Array8, A
         raise UserError(f"{path} is {file.kind}, 8-bit RGB with id = R + 256 G + 65536 B is expected; check the file")
     data = read_json(json_path)
     entries = data.get("annotations", [data]) if isinstance(data, dict) else []
-    entries = [entry for entry in entries if entry.get("file_name", path.name) == path.name]
+    entries = [row for row in entries if isinstance(row, dict) and row.get("file_name", path.name) == path.name]
     if len(entries) != 1 or not isinstance(entries[0].get("segments_info"), list):
         raise UserError(f"{json_path} has {len(entries)} annotations with segments_info for {path.name}; 1 is expected")
     return decode_coco(rgb, entries[0]["segments_info"], space, str(path))
@@ -146,20 +147,19 @@ def decode_coco(
     Raises:
         UserError: a segment in the picture or a category that is not known; void in a space without void.
     """
-    packed = (rgb.astype(np.int32) * np.array([1, 256, 65536], np.int32)).sum(axis=2)
-    found, inverse, counts = np.unique(packed, return_inverse=True, return_counts=True)
+    distinct = find_distinct(pack_rgb(rgb, red=0, green=8, blue=16))
     known = _number_segments(segments, space, where)
     if space.ignore is not None:
         known.setdefault(0, (space.ignore, 0))
-    missing = [(int(i), int(n)) for i, n in zip(found, counts, strict=True) if int(i) not in known]
+    pairs = zip(distinct.values.tolist(), distinct.counts.tolist(), strict=True)
+    missing = [f"{value} ({count} px)" for value, count in pairs if value not in known]
     if missing:
-        listed = ", ".join(f"{i} ({n} px)" for i, n in missing[:12])
+        listed = ", ".join(missing[:12])
         raise UserError(
             f"{where} has segments that its segments_info lacks: {listed}; give the JSON that belongs to it"
         )
-    table = np.array([known[int(i)] for i in found], np.int32).reshape(-1, 2)
-    parts = table[inverse.reshape(packed.shape)]
-    return parts[..., 0].astype(np.uint8), parts[..., 1].astype(np.uint16)
+    table = np.array([known[value] for value in distinct.values.tolist()], np.uint16)
+    return distinct.spread(table[:, 0]).astype(np.uint8), distinct.spread(table[:, 1]).astype(np.uint16, copy=False)
 
 
 def encode_coco(raw: Array8, number: Array16, space: LabelSpace, where: str) -> tuple[Array8, list[Segment]]:

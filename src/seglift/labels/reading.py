@@ -6,11 +6,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from seglift.base.errors import UserError
 from seglift.labels.image_file import ImageFile, decode_fast, drop_opaque_alpha, load, open_image_file, pixels
+from seglift.labels.packed import Distinct, find_distinct, pack_rgb
 from seglift.labels.space import Array8, LabelSpace, describe_ids, look_up
 
 _LISTED = 12
@@ -140,32 +140,23 @@ def _palette_colors(image: Image.Image) -> dict[int, tuple[int, int, int]]:
 
 
 def _read_color(rgb: Array8, space: LabelSpace, where: str) -> Array8:
-    """RGB uint8 [H, W, 3] to space index, by runs of equal colour (labels have few)."""
-    wide = rgb.astype(np.int32)
-    packed = ((wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]).ravel()
-    starts = np.flatnonzero(np.concatenate(([True], packed[1:] != packed[:-1])))
-    lengths = np.diff(np.append(starts, packed.size))
-    colors, inverse = np.unique(packed[starts], return_inverse=True)
+    """RGB uint8 [H, W, 3] to space index."""
+    distinct = find_distinct(pack_rgb(rgb))
     known = {(r << 16) | (g << 8) | b: index for (r, g, b), index in space.color_to_index.items()}
-    unknown = [position for position, color in enumerate(colors.tolist()) if color not in known]
-    if unknown:
-        if bool((rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 0] == rgb[..., 2]).all()):
-            return space.encode(np.ascontiguousarray(rgb[..., 0]), where)
-        raise _unknown_colors(colors, np.bincount(inverse, weights=lengths).astype(np.int64), unknown, space, where)
-    indices = np.array([known[color] for color in colors.tolist()], np.uint8)
-    return np.repeat(indices[inverse], lengths).reshape(rgb.shape[:2])
+    if all(color in known for color in distinct.values.tolist()):
+        table = np.array([known[color] for color in distinct.values.tolist()], np.uint8)
+        return distinct.spread(table).astype(np.uint8, copy=False)
+    if bool((rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 0] == rgb[..., 2]).all()):
+        return space.encode(np.ascontiguousarray(rgb[..., 0]), where)
+    raise _unknown_colors(distinct, set(known), space, where)
 
 
-def _unknown_colors(
-    colors: NDArray[np.int32], counts: NDArray[np.int64], unknown: list[int], space: LabelSpace, where: str
-) -> UserError:
-    unknown.sort(key=lambda position: -counts[position])
-    texts = []
-    for position in unknown[:_LISTED]:
-        color = int(colors[position])
-        texts.append(f"({color >> 16}, {color >> 8 & 255}, {color & 255}) ({int(counts[position])} px)")
+def _unknown_colors(distinct: Distinct, known: set[int], space: LabelSpace, where: str) -> UserError:
+    pairs = zip(distinct.values.tolist(), distinct.counts.tolist(), strict=True)
+    unknown = sorted(((color, count) for color, count in pairs if color not in known), key=lambda pair: -pair[1])
+    listed = ", ".join(f"({c >> 16}, {c >> 8 & 255}, {c & 255}) ({count} px)" for c, count in unknown[:_LISTED])
     more = f" and {len(unknown) - _LISTED} more" if len(unknown) > _LISTED else ""
     return UserError(
-        f"{where} is RGB with colours that label space {space.name} lacks: {', '.join(texts)}{more}; "
+        f"{where} is RGB with colours that label space {space.name} lacks: {listed}{more}; "
         "correct them, give an 8-bit PNG of ids, or choose another --space"
     )
