@@ -1,0 +1,95 @@
+"""From one image to its logits, by a model and settings, with bounded memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seglift.inference.multi_scale import multi_scale_logits, resize
+from seglift.inference.semantic_model import SemanticModel, preferred_short_side
+from seglift.inference.settings import InferenceSettings
+from seglift.inference.sliding_window import sliding_logits, tile_size
+
+DEFAULT = InferenceSettings()
+
+
+class Predictor:
+    """A semantic model that applies settings around another one: working size, scales, flip, tiles.
+
+    Attributes:
+        model: the model inside.
+        settings: how images are looked at.
+        space_classes: names of the output channels.
+        short_side: None: it takes care of the size itself.
+    """
+
+    short_side: int | None = None
+
+    def __init__(self, model: SemanticModel, settings: InferenceSettings = DEFAULT) -> None:
+        self.model, self.settings, self.space_classes = model, settings, model.space_classes
+
+    @torch.no_grad()
+    def logits(self, images: Tensor) -> Tensor:
+        """Images float32 [B, 3, H, W] in 0..1 to logits float32 [B, C, H, W]."""
+        return resize(self._at_working_size(images), images.shape[-2], images.shape[-1])
+
+    @torch.no_grad()
+    def features(self, images: Tensor) -> Tensor:
+        """Images float32 [B, 3, H, W] in 0..1, seen once at the working size, to features float32 [B, F, h, w]."""
+        return self.model.features(self._shrunk(images))
+
+    def small_logits(self, images: Tensor) -> Tensor:
+        """As :meth:`logits`, but left at the working size: float32 [B, C, h, w] with h <= H and w <= W."""
+        with torch.no_grad():
+            return self._at_working_size(images)
+
+    def _shrunk(self, images: Tensor) -> Tensor:
+        return resize(images, *working_size(self.model, images.shape[-2], images.shape[-1], self.settings))
+
+    def _at_working_size(self, images: Tensor) -> Tensor:
+        settings = self.settings
+
+        def tiled(seen: Tensor) -> Tensor:
+            tile = tile_size(seen.shape[-2], seen.shape[-1], settings.tile, settings.max_pixels)
+            return sliding_logits(self.model.logits, seen, tile, settings.overlap)
+
+        return multi_scale_logits(tiled, self._shrunk(images), settings.scales, settings.flip, settings.average)
+
+
+def working_size(model: SemanticModel, height: int, width: int, settings: InferenceSettings) -> tuple[int, int]:
+    """(height, width) at which the model sees an image of that size: never larger, proportions kept."""
+    wanted = settings.short_side
+    side = preferred_short_side(model) if wanted == "model" else None if wanted == "image" else int(wanted)
+    scale = 1.0 if side is None else min(1.0, side / min(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def predict_logits(
+    model: SemanticModel,
+    image: NDArray[np.uint8],
+    settings: InferenceSettings = DEFAULT,
+    device: str | torch.device = "cpu",
+) -> Tensor:
+    """Logits of one image.
+
+    Args:
+        model: the model; a :class:`Predictor` brings its own settings, then leave ``settings`` alone.
+        image: uint8 [H, W, 3] RGB.
+        settings: how it is looked at.
+        device: where the model works.
+
+    Returns:
+        float32 [C, H, W] on ``device``.
+    """
+    images = images_to_tensor(image, device)
+    return Predictor(model, settings).logits(images)[0]
+
+
+def images_to_tensor(image: NDArray[np.uint8], device: str | torch.device = "cpu") -> Tensor:
+    """An image uint8 [H, W, 3] to float32 [1, 3, H, W] in 0..1 on ``device``."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ValueError(f"image uint8 [H,W,3] expected, got {image.dtype} {image.shape}")
+    tensor = torch.from_numpy(np.ascontiguousarray(image)).to(device)
+    return tensor.permute(2, 0, 1)[None].float().div_(255)

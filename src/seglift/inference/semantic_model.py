@@ -1,0 +1,63 @@
+"""What every part that needs a semantic segmentation of an image asks for, and how one is had by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from seglift.base.errors import UserError
+from seglift.labels.space import LabelSpace
+
+HUB_PREFIX = "hf:"
+
+
+@runtime_checkable
+class SemanticModel(Protocol):
+    """Images to logits over the evaluated classes of a label space (channel = train id).
+
+    Models that only give probabilities return their logarithm. A model may also have ``short_side: int | None``, the
+    short side in pixels that images should have for it (see :func:`preferred_short_side`).
+    """
+
+    space_classes: tuple[str, ...]
+    """Names of the C output channels: the space's ``train_names``."""
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Images float32 [B, 3, H, W] in 0..1 to logits float32 [B, C, H, W], without a graph."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images float32 [B, 3, H, W] in 0..1 to features float32 [B, F, h, w]; the logits where there are none."""
+
+
+def preferred_short_side(model: SemanticModel) -> int | None:
+    """Short side, in pixels, to which larger images should be shrunk for ``model``; None where any size will do."""
+    value = getattr(model, "short_side", None)
+    return None if value is None else int(value)
+
+
+def load_model(spec: str | Path, space: LabelSpace, device: str | torch.device = "cpu") -> SemanticModel:
+    """Loads a semantic model.
+
+    Args:
+        spec: a ``.safetensors`` file that seglift trained, a folder with ``best.safetensors`` in it, or ``hf:`` and
+            the id or folder of a transformers model.
+        space: label space whose evaluated classes the logits are to have.
+        device: where the model works.
+
+    Raises:
+        UserError: nothing usable there, or its classes do not fit the space.
+    """
+    text = str(spec)
+    if text.startswith(HUB_PREFIX):
+        from seglift.inference.hub import load_hub_model
+
+        return load_hub_model(text.removeprefix(HUB_PREFIX), space, device)
+    from seglift.inference.checkpoint import load_checkpoint
+
+    path = Path(spec)
+    if path.is_dir() and not any(path.glob("*.safetensors")) and (path / "config.json").exists():
+        raise UserError(f"{path} is a transformers model, expected a seglift checkpoint; write {HUB_PREFIX}{path}")
+    return load_checkpoint(path, space, device)

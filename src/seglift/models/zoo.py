@@ -1,0 +1,46 @@
+"""Networks by name, built from the plain values that travel in a weights file."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from seglift.base.errors import UserError
+from seglift.base.seeding import derive_seed
+from seglift.models.compact import CompactDeepLab
+from seglift.models.network import SegmentationNetwork
+
+NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
+    "compact_deeplab": CompactDeepLab,
+}
+
+
+def build(config: Mapping[str, Any], seed: int | None = None) -> SegmentationNetwork:
+    """Builds the network that ``config`` describes.
+
+    Args:
+        config: ``architecture``, a name of :data:`NETWORKS`, and ``arguments``, those of its constructor
+            (``num_classes`` among them). Other keys are ignored.
+        seed: seed of the initial weights; None draws them from torch's global generator. The global generator's state
+            is left as it was when a seed is given.
+
+    Raises:
+        UserError: unknown architecture (the names are listed) or arguments that its constructor does not have.
+    """
+    name, arguments = str(config.get("architecture")), dict(config.get("arguments", {}))
+    constructor = NETWORKS.get(name)
+    if constructor is None:
+        raise UserError(f"no network is called {name!r}; choose one of: {', '.join(sorted(NETWORKS))}")
+    try:
+        inspect.signature(constructor).bind(**arguments)
+    except TypeError as error:
+        known = ", ".join(inspect.signature(constructor).parameters)
+        raise UserError(f"network {name}: {error}; its arguments are: {known}") from error
+    if seed is None:
+        return constructor(**arguments)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "weights", name))
+        return constructor(**arguments)

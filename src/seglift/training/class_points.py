@@ -1,0 +1,59 @@
+"""Where each class can be found, so that crops can be drawn around rare ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+IGNORE = 255
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which sample to take, and a pixel (row, column) that the crop shall show, or None for anywhere."""
+
+    sample: int
+    point: tuple[int, int] | None
+
+
+class ClassPoints:
+    """A few random pixels of every class in every label map.
+
+    The idea is class-uniform sampling (Zhu et al., CVPR 2019, section 4.1), with pixels of the class instead of the
+    centroids of tiles, which suits the handful of images of a clip.
+
+    Args:
+        labels: label maps uint8 [H, W] of train ids, 255 = ignore.
+        generator: source of the random choice of pixels.
+        per_class: largest number of pixels kept for each class and label map.
+    """
+
+    def __init__(
+        self, labels: Iterable[NDArray[np.uint8]], generator: np.random.Generator, per_class: int = 256
+    ) -> None:
+        self.points: dict[int, list[tuple[int, NDArray[np.int64]]]] = {}
+        self.num_samples = 0
+        for number, label in enumerate(labels):
+            self.num_samples += 1
+            for value in np.unique(label):
+                if value != IGNORE:
+                    pixels = np.argwhere(label == value)
+                    chosen = generator.choice(len(pixels), min(per_class, len(pixels)), replace=False)
+                    self.points.setdefault(int(value), []).append((number, pixels[chosen]))
+
+    @property
+    def classes(self) -> Sequence[int]:
+        """Train ids that occur, ascending."""
+        return sorted(self.points)
+
+    def draw(self, generator: np.random.Generator, balanced: float) -> Draw:
+        """A sample; with probability ``balanced`` around a pixel of a class drawn uniformly over the classes."""
+        if not self.points or generator.random() >= balanced:
+            return Draw(int(generator.integers(self.num_samples)), None)
+        places = self.points[self.classes[int(generator.integers(len(self.points)))]]
+        number, pixels = places[int(generator.integers(len(places)))]
+        row, column = pixels[int(generator.integers(len(pixels)))]
+        return Draw(number, (int(row), int(column)))

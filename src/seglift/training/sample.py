@@ -1,0 +1,63 @@
+"""An image with its labels, and its size while training."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled image.
+
+    Attributes:
+        image: uint8 [H, W, 3] RGB.
+        label: uint8 [H, W] train ids, 255 = ignore.
+        weight: float32 [H, W], how much each pixel counts in the loss (for example confidence 0..1), or None for 1.
+
+    Raises:
+        ValueError: shapes or types that do not fit.
+    """
+
+    image: NDArray[np.uint8]
+    label: NDArray[np.uint8]
+    weight: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
+            raise ValueError(f"image uint8 [H,W,3] expected, got {self.image.dtype} {self.image.shape}")
+        if self.label.dtype != np.uint8 or self.label.shape != self.image.shape[:2]:
+            raise ValueError(f"label uint8 {self.image.shape[:2]} expected, got {self.label.dtype} {self.label.shape}")
+        if self.weight is not None and self.weight.shape != self.label.shape:
+            raise ValueError(f"weight {self.label.shape} expected, got {self.weight.shape}")
+
+    def fingerprint(self) -> str:
+        """SHA-256 of shape and content, as 64 hexadecimal digits."""
+        digest = hashlib.sha256(repr(self.image.shape).encode())
+        for part in (self.image, self.label, self.weight):
+            digest.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
+        return digest.hexdigest()
+
+
+def shrink(sample: Sample, short_side: int | None) -> Sample:
+    """The sample with its short side at most ``short_side`` pixels: image by area, labels by the pixel nearest."""
+    height, width = sample.label.shape
+    if short_side is None or min(height, width) <= short_side:
+        return sample
+    size = shrunk_size(height, width, short_side)
+    image = cv2.resize(sample.image, size[::-1], interpolation=cv2.INTER_AREA)
+    label = cv2.resize(sample.label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    weight = None
+    if sample.weight is not None:
+        weight = cv2.resize(sample.weight, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    return Sample(image.astype(np.uint8), label.astype(np.uint8), weight)
+
+
+def shrunk_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """(height, width) with the short side at most ``short_side``, proportions kept to half a pixel."""
+    scale = min(1.0, short_side / min(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))

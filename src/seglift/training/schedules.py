@@ -1,0 +1,36 @@
+"""Learning-rate schedules: pure functions from the share of training done to a factor of the peak learning rate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+Schedule = Callable[[float], float]
+
+
+def constant(share: float) -> float:
+    """1 at any ``share``."""
+    return 1.0
+
+
+def poly(share: float, power: float = 0.9) -> float:
+    """(1 - share) ** power, the decay of DeepLab (Chen et al., TPAMI 2018, section 4.1)."""
+    return float((1.0 - share) ** power)
+
+
+def cosine(share: float) -> float:
+    """Half a cosine from 1 to 0 (Loshchilov and Hutter, "SGDR", ICLR 2017, Eq. 5 without restarts)."""
+    return 0.5 * (1.0 + math.cos(math.pi * share))
+
+
+def one_cycle(share: float, rise: float = 0.25, first: float = 0.04) -> float:
+    """Half a cosine from ``first`` up to 1 over the share ``rise``, then half a cosine down to 0.
+
+    After Smith and Topin, "Super-Convergence" (2017); cosine flanks instead of straight ones.
+    """
+    if share < rise:
+        return first + (1.0 - first) * (1.0 - cosine(share / rise))
+    return cosine((share - rise) / (1.0 - rise))
+
+
+SCHEDULES: dict[str, Schedule] = {"constant": constant, "poly": poly, "cosine": cosine, "one_cycle": one_cycle}
