@@ -191,3 +191,23 @@ def test_the_size_must_not_change(tmp_path: Path):
 def test_training_does_not_need_pyav():
     code = "import sys, seglift.video.clip; sys.exit('av' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "h264.ts", "mpeg4_b.avi", "lossless.mkv"])
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_gives_frames_or_a_user_error(tmp_path: Path, encode_video, name: str, seed: int):
+    path = encode_video(tmp_path / name, 20, **KINDS[name])
+    data = bytearray(path.read_bytes())
+    rng = np.random.default_rng(seed)
+    start = int(rng.integers(len(data) // 4, len(data)))
+    data[start : start + 150] = [rng.bytes(150), bytes(100), b""][seed]
+    path.write_bytes(data)
+    try:
+        frames = VideoFile(path)
+    except UserError:
+        return
+    for index in range(len(frames)):
+        try:
+            assert frames[index].shape == (48, 64, 3)
+        except UserError as error:
+            assert name in str(error)

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 CACHE_BYTES = 128 * 2**20
-"""Decoded frames (as YUV, before conversion) that one cursor keeps; a video has at most two cursors."""
+"""Decoded frames (as YUV, before conversion) that a cursor keeps when it jumps, to be read backward from there."""
+
+KEEP_BEHIND = 8
+"""Frames that a cursor keeps behind it while it walks on forward, and the longest step that counts as walking on."""
 
 CURSORS = 2
 """One may walk forward while the other walks backward, as two-sided work does."""
@@ -111,8 +114,12 @@ class VideoFile:
     def _cursor_for(self, index: int) -> _Cursor:
         """The cursor to read ``index`` with, moved to the end of the list (least recently used first)."""
         near = [cursor for cursor in self._cursors if cursor.reaches(index)]
-        if near:
-            cursor = max(near, key=lambda other: other.next)
+        backward = [cursor for cursor in self._cursors if index + 1 in cursor.cache]
+        nearest = max(near, key=lambda other: other.next, default=None)
+        if nearest is not None and (index - nearest.next < KEEP_BEHIND or not backward):
+            cursor = nearest
+        elif backward:
+            cursor = backward[0]
         elif len(self._cursors) < CURSORS:
             cursor = _Cursor(self.path, self._index)
             self._cursors.append(cursor)
@@ -140,8 +147,11 @@ class _Cursor:
     def read(self, index: int) -> VideoFrame | None:
         """Decodes up to frame ``index``, filling the cache; None where the file does not give that frame."""
         if self.reaches(index):
+            step = index - self.next
             frame = self._walk(index)
             if frame is not None:
+                if step < KEEP_BEHIND:
+                    self._forget(KEEP_BEHIND)
                 return frame
         times = self.index.times
         if times is not None:
@@ -177,6 +187,11 @@ class _Cursor:
         self.cache[index] = frame
         self._bytes += _size(frame)
         while self._bytes > CACHE_BYTES and len(self.cache) > 2:
+            self._forget(len(self.cache) - 1)
+
+    def _forget(self, keep: int) -> None:
+        """Drops the frames that were decoded longest ago until ``keep`` are left."""
+        while len(self.cache) > keep:
             self._bytes -= _size(self.cache.popitem(last=False)[1])
 
     def _restart(self) -> None:
