@@ -53,6 +53,6 @@ def photometric_error(target: Tensor, source: Tensor, sampling_map: Tensor) -> T
     Returns:
         float32 ``[B, H, W]``: L2 norm over the channels, in 0..255 units (0 to about 441.7).
     """
-    difference = warp_image(source, sampling_map) - target.to(torch.float32)
+    difference = warp_image(source, sampling_map).to(torch.float32) - target.to(torch.float32)
     scale = 1.0 if target.dtype == torch.uint8 else 255.0
     return difference.square_().sum(1).sqrt_() * scale

@@ -45,10 +45,10 @@ def map_from_flow(flow: Tensor) -> Tensor:
 
 
 def sample_bilinear(values: Tensor, sampling_map: Tensor) -> Tensor:
-    """Samples ``values [B, C, H, W]`` float32 at ``sampling_map [B, 2, h, w]``, clamped to the border.
+    """Samples ``values [B, C, H, W]`` (float32; on the CPU also uint8) at ``sampling_map [B, 2, h, w]``, clamped to the border.
 
     Returns:
-        float32 ``[B, C, h, w]``. Coordinates outside the image take the border's value (replicate), which is
+        ``[B, C, h, w]``. Coordinates outside the image take the border's value (replicate), which is
         torch's ``grid_sample(padding_mode="border", align_corners=True)``.
     """
     if values.device.type == "cpu":

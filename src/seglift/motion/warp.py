@@ -16,9 +16,11 @@ def warp_image(image: Tensor, sampling_map: Tensor) -> Tensor:
         sampling_map: float32 ``[B, 2, h, w]`` source coordinates in pixels.
 
     Returns:
-        float32 ``[B, C, h, w]`` in the range of ``image``.
+        ``[B, C, h, w]`` in the dtype and range of ``image``; uint8 is rounded to the nearest value.
     """
-    return sample_bilinear(image.to(torch.float32), sampling_map)
+    if image.dtype == torch.uint8 and image.device.type != "cpu":
+        return sample_bilinear(image.to(torch.float32), sampling_map).round().to(torch.uint8)
+    return sample_bilinear(image, sampling_map)
 
 
 def warp_labels(labels: Tensor, sampling_map: Tensor) -> Tensor:

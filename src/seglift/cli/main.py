@@ -1,0 +1,63 @@
+"""The command line: finds the command, runs it, turns what happened into an exit status.
+
+Exit status 0: done. 2: the user can fix it (one line on stderr). 130: interrupted. 1: a bug of ours (traceback).
+Nothing heavy is imported before a command runs, so that ``seglift --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from seglift import __version__
+
+COMMANDS = {
+    "demo": "make a short street video, label it by every method, score all, write a report",
+    "label": "label every frame of a video from a few labelled ones: the main job",
+    "score": "compare labels with ground truth: IoU per class, mIoU, accuracy, boundary F",
+    "streets": "write the procedural street dataset",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"seglift: error: {message}; see `{self.prog} --help`\n")
+
+
+def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser; only the command that ``argv`` names loads its own options."""
+    parser = _Parser(prog="seglift", description="Label a few frames, get every frame.")
+    parser.add_argument("--version", action="version", version=f"seglift {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name in argv:
+            importlib.import_module(f"seglift.cli.{name}").add_arguments(command)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line ``argv`` (default: the process's) and returns the exit status."""
+    from seglift.base.errors import UserError
+
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser(words).parse_args(words)
+    command = importlib.import_module(f"seglift.cli.{arguments.command}")
+    try:
+        return int(command.run(arguments))
+    except UserError as error:
+        sys.stderr.write(f"seglift: error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("seglift: interrupted; what is finished stays, run the same command again to go on\n")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away; keep Python from complaining again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

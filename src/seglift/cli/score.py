@@ -1,0 +1,38 @@
+"""``seglift score PRED GT --space S``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    parser.add_argument("pred", type=Path, metavar="PRED", help="an OUT of `seglift label` or a folder of label PNGs")
+    parser.add_argument("truth", type=Path, metavar="GT", help="folder of ground-truth label PNGs")
+    parser.add_argument("--space", required=True, metavar="NAME|FILE", help="label space: a name or a YAML/JSON file")
+    parser.add_argument(
+        "--keyframes", type=Path, metavar="DIR", help="leave these out; adds scores by distance to them"
+    )
+    parser.add_argument("--between", action="store_true", help="only frames strictly between first and last keyframe")
+    parser.add_argument("--allow-missing", action="store_true", help="leave out ground truth without prediction")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores (fractions 0..1) to FILE")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Scores and prints the table."""
+    from seglift.base.files import write_json
+    from seglift.workflows.score import format_scores, score_folders
+
+    scores = score_folders(
+        arguments.pred,
+        arguments.truth,
+        arguments.space,
+        keyframes=arguments.keyframes,
+        between=arguments.between,
+        allow_missing=arguments.allow_missing,
+    )
+    if arguments.json is not None:
+        write_json(arguments.json, scores.as_json())
+    print(format_scores(scores))
+    return 0

@@ -1,0 +1,107 @@
+"""What two-sided work keeps between its two passes lives on disk, so that memory does not grow with the gap.
+
+Everything is a safetensors file that appears under its name only when whole, so that an interrupted pass goes on from
+the last checkpoint and ends with the same bytes as an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from seglift.base.errors import UserError
+from seglift.propagation.state import FLOW_STEP, Origin, Propagated, StepMotion
+
+BYTES_PER_PIXEL = 22
+"""About what a frame between two keyframes takes on disk until its gap is done."""
+
+
+class Spill:
+    """Arrays of one gap by kind and frame, in ``folder`` (made when first written).
+
+    Args:
+        folder: holds nothing else.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, kind: str, index: int, arrays: dict[str, Tensor]) -> None:
+        """Stores ``arrays`` (on the CPU) as ``kind`` of frame ``index``."""
+        path = self._path(kind, index)
+        part = path.with_suffix(".part")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_file({name: value.cpu().contiguous() for name, value in arrays.items()}, str(part))
+            part.replace(path)
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"cannot write {path}: {error}; free disk space and run again") from error
+
+    def load(self, kind: str, index: int, device: torch.device) -> dict[str, Tensor] | None:
+        """The arrays of ``kind`` for frame ``index`` on ``device``; None where absent or not whole."""
+        try:
+            return dict(load_file(str(self._path(kind, index)), device=str(device)))
+        except (OSError, SafetensorError):
+            return None
+
+    def indices(self, kind: str) -> list[int]:
+        """Frames that have ``kind``, rising."""
+        return sorted(int(path.stem.rsplit("-", 1)[1]) for path in self.folder.glob(f"{kind}-*.safetensors"))
+
+    def remove(self, kind: str, index: int) -> None:
+        """Deletes one entry; no error where absent."""
+        self._path(kind, index).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Deletes the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, kind: str, index: int) -> Path:
+        return self.folder / f"{kind}-{index:07d}.safetensors"
+
+
+def pack_state(state: Propagated, exact: bool) -> dict[str, Tensor]:
+    """Arrays of a state (its origin left out). ``exact`` keeps the whole trace, for checkpoints to step on from;
+    otherwise only what fusing needs: error as float16, no map.
+    """
+    trace = state.trace if exact else state.trace[:, 2:].to(torch.float16)
+    arrays = {
+        "labels": state.labels,
+        "trace": trace.permute(0, 2, 3, 1),
+        "filled": state.filled,
+        "distance": torch.tensor(state.distance),
+    }
+    if state.evidence is not None and not exact:
+        arrays["evidence"] = state.evidence.permute(0, 2, 3, 1).to(torch.float16)
+    return arrays
+
+
+def unpack_state(arrays: dict[str, Tensor], origin: Origin) -> Propagated:
+    """The state of :func:`pack_state`; a packed one without map has NaN there."""
+    trace = arrays["trace"].to(torch.float32).permute(0, 3, 1, 2)
+    if trace.shape[1] == 2:
+        trace = torch.cat((torch.full_like(trace, torch.nan), trace), dim=1)
+    evidence = arrays["evidence"].to(torch.float32).permute(0, 3, 1, 2) if "evidence" in arrays else None
+    return Propagated(arrays["labels"], trace, arrays["filled"], origin, int(arrays["distance"]), evidence)
+
+
+def as_spilled(state: Propagated) -> Propagated:
+    """Rounds what fusing reads to what a spilled state has, so that neither side of a gap is favoured."""
+    return unpack_state(pack_state(state, exact=False), state.origin)
+
+
+def pack_motion(motion: StepMotion) -> dict[str, Tensor]:
+    """Arrays of a step: the flow as int16 in steps of ``FLOW_STEP`` (exact), the error as float32."""
+    flow = (motion.flow / FLOW_STEP).to(torch.int16).permute(0, 2, 3, 1)
+    return {"flow": flow, "error": motion.error}
+
+
+def unpack_motion(arrays: dict[str, Tensor]) -> StepMotion:
+    """The step of :func:`pack_motion`."""
+    flow = (arrays["flow"].to(torch.float32) * FLOW_STEP).permute(0, 3, 1, 2)
+    return StepMotion(flow, arrays["error"].to(torch.float32))

@@ -1,0 +1,162 @@
+"""What one keyframe says about one frame, and the motion between two neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from seglift.motion.consistency import forward_backward_error
+from seglift.motion.estimator import MotionEstimator
+from seglift.motion.maps import identity_map
+
+FLOW_STEP = 1.0 / 64.0
+"""Flows are rounded to this many pixels, so that what is spilled to disk as int16 is exactly what was used."""
+FLOW_LIMIT = 32767 * FLOW_STEP
+
+
+@dataclass(frozen=True)
+class StepMotion:
+    """Motion between two neighbouring frames, seen from the target.
+
+    Attributes:
+        flow: backward flow on the target that samples the source, float32 ``[B, 2, H, W]`` in pixels.
+        error: forward-backward error of ``flow``, float32 ``[B, H, W]`` in pixels.
+    """
+
+    flow: Tensor
+    error: Tensor
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The keyframe that labels come from; shared by all states that come from it, never copied.
+
+    Attributes:
+        labels: uint8 ``[B, H, W]`` space index, as the human drew them.
+        image: RGB uint8 ``[B, 3, H, W]``.
+        support: float32 ``[B, H, W]`` in 0..1: see :func:`seglift.propagation.evidence.label_support`.
+    """
+
+    labels: Tensor
+    image: Tensor
+    support: Tensor
+
+
+@dataclass(frozen=True)
+class Propagated:
+    """A keyframe's labels carried to one frame.
+
+    Attributes:
+        labels: uint8 ``[B, H, W]`` space index on this frame.
+        trace: float32 ``[B, 4, H, W]``, carried together so that a step is one sampling: the x and y a pixel has in the
+            keyframe, the forward-backward error accumulated on the way (pixels), and the share (0..1) of it that lay
+            out of view on the way.
+        filled: bool ``[B, H, W]``: where the labels came from a segmentation model on the way.
+        origin: the keyframe.
+        distance: frames from the keyframe.
+        evidence: float32 ``[B, 2, H, W]``: photometric error against the keyframe and support of its label, see
+            :func:`seglift.propagation.evidence.observe`; None where nobody looked.
+    """
+
+    labels: Tensor
+    trace: Tensor
+    filled: Tensor
+    origin: Origin
+    distance: int
+    evidence: Tensor | None = None
+
+    @property
+    def sampling_map(self) -> Tensor:
+        """Where each pixel lies in the keyframe, float32 ``[B, 2, H, W]``."""
+        return self.trace[:, :2]
+
+    @property
+    def error(self) -> Tensor:
+        """Accumulated forward-backward error in pixels, float32 ``[B, H, W]``."""
+        return self.trace[:, 2]
+
+    @property
+    def out_of_view(self) -> Tensor:
+        """Where the keyframe did not show what is here because it lay outside, bool ``[B, H, W]``."""
+        return self.trace[:, 3] >= 0.5
+
+
+def keyframe_state(origin: Origin) -> Propagated:
+    """The state on the keyframe itself: identity map, no error, nothing out of view."""
+    labels = origin.labels
+    batch, height, width = labels.shape
+    trace = labels.new_zeros((batch, height, width, 4), dtype=torch.float32).permute(0, 3, 1, 2)
+    trace[:, :2] = identity_map(height, width, labels.device)
+    return Propagated(labels, trace, torch.zeros_like(labels, dtype=torch.bool), origin, 0)
+
+
+GetFrame = Callable[[int], Tensor]
+"""RGB uint8 ``[1, 3, H, W]`` of a frame by its index in the clip."""
+
+
+@dataclass(frozen=True)
+class FramePair:
+    """Two neighbouring frames, read only when asked for.
+
+    Attributes:
+        frame: gives the frames.
+        source_index: the frame that labels come from.
+        target_index: its neighbour that they are carried to.
+    """
+
+    frame: GetFrame
+    source_index: int
+    target_index: int
+
+    @property
+    def source(self) -> Tensor:
+        """RGB uint8 ``[1, 3, H, W]``."""
+        return self.frame(self.source_index)
+
+    @property
+    def target(self) -> Tensor:
+        """RGB uint8 ``[1, 3, H, W]``."""
+        return self.frame(self.target_index)
+
+
+class Propagator(Protocol):
+    """One-sided propagation, ``L*_k = Psi(L*_{k-1}, I_{k-1}, I_k)`` (Ganeshan et al. 2021, equation 1)."""
+
+    def step(self, state: Propagated, frames: FramePair, motion: StepMotion) -> Propagated:
+        """Carries ``state`` from the source of ``frames`` to its target.
+
+        Args:
+            state: on the source.
+            frames: the two neighbours.
+            motion: from source to target (see :func:`estimate_pair`).
+        """
+        ...
+
+
+def estimate_pair(estimator: MotionEstimator, first: Tensor, second: Tensor) -> tuple[StepMotion, StepMotion]:
+    """Motion between two neighbouring frames in both directions, one flow each way.
+
+    Args:
+        estimator: the motion estimator.
+        first: RGB ``[B, 3, H, W]``, uint8 or float32 in 0..1.
+        second: the next frame, same shape and dtype.
+
+    Returns:
+        The step onto ``second`` (samples ``first``) and the step onto ``first`` (samples ``second``).
+    """
+    onto_second = _rounded(estimator(first, second))
+    onto_first = _rounded(estimator(second, first))
+    return (
+        StepMotion(onto_second, forward_backward_error(onto_second, onto_first)),
+        StepMotion(onto_first, forward_backward_error(onto_first, onto_second)),
+    )
+
+
+def _rounded(flow: Tensor) -> Tensor:
+    if not bool(torch.isfinite(flow.sum())):
+        raise ValueError("the motion estimator gave NaN or infinite flow; check its weights and its input")
+    return (flow / FLOW_STEP).round_().mul_(FLOW_STEP).clamp_(-FLOW_LIMIT, FLOW_LIMIT)

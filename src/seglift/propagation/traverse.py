@@ -1,0 +1,243 @@
+"""Walking a propagator over the gaps between keyframes, in memory that depends on neither gap nor clip length.
+
+An open end (before the first keyframe, after the last) is one pass away from its keyframe. A gap between two keyframes
+takes two: forward from the left one, spilling what the right side will need (labels carried so far, and the motion in
+the other direction, so that each flow is computed once), then backward from the right one, meeting the spilled labels
+frame by frame. Every ``CHECKPOINT_EVERY`` frames the state is written, so that an interrupted walk goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from seglift.motion.estimator import MotionEstimator
+from seglift.propagation.evidence import observe
+from seglift.propagation.spill import Spill, as_spilled, pack_motion, pack_state, unpack_motion, unpack_state
+from seglift.propagation.state import (
+    FramePair,
+    GetFrame,
+    Origin,
+    Propagated,
+    Propagator,
+    StepMotion,
+    estimate_pair,
+    keyframe_state,
+)
+
+CHECKPOINT_EVERY = 16
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Unlabelled frames between two neighbouring keyframes, or at an open end.
+
+    Attributes:
+        left: index of the keyframe before, None at the start of the clip.
+        right: index of the keyframe after, None at the end of the clip.
+        start: first frame of the gap.
+        stop: one past its last frame.
+    """
+
+    left: int | None
+    right: int | None
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class BothSides:
+    """What the keyframes say about one frame; a side is None where nothing was carried from it."""
+
+    index: int
+    earlier: Propagated | None
+    later: Propagated | None
+
+
+def find_gaps(keyframes: list[int], length: int) -> list[Gap]:
+    """The gaps of a clip of ``length`` frames with sorted, distinct ``keyframes`` (at least one), in order."""
+    gaps = [Gap(left, right, left + 1, right) for left, right in pairwise(keyframes) if right - left > 1]
+    if keyframes[0] > 0:
+        gaps.insert(0, Gap(None, keyframes[0], 0, keyframes[0]))
+    if keyframes[-1] + 1 < length:
+        gaps.append(Gap(keyframes[-1], None, keyframes[-1] + 1, length))
+    return gaps
+
+
+@dataclass(frozen=True)
+class Walker:
+    """Walks gaps of one clip.
+
+    Attributes:
+        frame: gives the frames; called from worker threads too.
+        origin: gives a keyframe by its index.
+        estimator: motion between neighbours.
+        propagator: what a step does.
+        workers: threads that estimate motion ahead of the walk.
+        forward: whether labels are carried from earlier keyframes to later frames.
+        backward: whether labels are carried from later keyframes to earlier frames.
+        observe: whether to gather evidence for fusing (it needs the frames in the second pass too).
+        max_distance: frames further than this from a keyframe get nothing from it; None for no limit.
+    """
+
+    frame: GetFrame
+    origin: Callable[[int], Origin]
+    estimator: MotionEstimator
+    propagator: Propagator
+    workers: int = 1
+    forward: bool = True
+    backward: bool = True
+    observe: bool = True
+    max_distance: int | None = None
+
+    def walk(self, gap: Gap, spill: Spill, done: frozenset[int] = frozenset()) -> Iterator[BothSides]:
+        """Gives what the sides say about each frame of ``gap`` that is not in ``done``, in the order of the walk.
+
+        Args:
+            gap: the gap.
+            spill: where the gap keeps what it needs between passes; cleared by the caller when the gap is done.
+            done: frames whose results are already kept; they are stepped through only where the walk needs it.
+        """
+        limit = self.max_distance if self.max_distance is not None else gap.stop - gap.start
+        reach_right = gap.left + limit if gap.left is not None and self.forward else None
+        reach_left = gap.right - limit if gap.right is not None and self.backward else None
+        if reach_right is not None and reach_left is not None:
+            yield from self._walk_two_sided(
+                gap, min(reach_right, gap.stop - 1), max(reach_left, gap.start), spill, done
+            )
+            return
+        for index in range(gap.start, gap.stop):
+            carried = (reach_right is not None and index <= reach_right) or (
+                reach_left is not None and index >= reach_left
+            )
+            if not carried and index not in done:
+                yield BothSides(index, None, None)
+        if reach_right is not None and gap.left is not None:
+            indices = range(gap.left, min(reach_right, gap.stop - 1) + 1)
+            for index, state in self._walk_one_sided(indices, spill, done):
+                yield BothSides(index, state, None)
+        elif reach_left is not None and gap.right is not None:
+            indices = range(gap.right, max(reach_left, gap.start) - 1, -1)
+            for index, state in self._walk_one_sided(indices, spill, done):
+                yield BothSides(index, None, state)
+
+    def _walk_one_sided(self, indices: range, spill: Spill, done: frozenset[int]) -> Iterator[tuple[int, Propagated]]:
+        """Steps from the keyframe ``indices[0]`` along ``indices`` and gives the states of frames not in ``done``."""
+        state, first = self._resume(indices, "state", spill, done)
+        for position, (_, motion) in self._motions(indices, first):
+            index, source = indices[position], indices[position - 1]
+            state = self.propagator.step(state, FramePair(self.frame, source, index), motion)
+            if index not in done:
+                yield index, self._observed(state, index)
+            self._checkpoint(indices, position, "state", state, spill)
+
+    def _walk_two_sided(
+        self, gap: Gap, last: int, first: int, spill: Spill, done: frozenset[int]
+    ) -> Iterator[BothSides]:
+        """``last`` is the last frame reached from the left keyframe, ``first`` the first reached from the right one."""
+        if gap.left is None or gap.right is None:
+            raise ValueError("a two-sided gap has a keyframe on each side")
+        self._spill_forward(gap.left, gap.right, last, first, spill)
+        origin = self.origin(gap.left)
+        device = origin.labels.device
+        for index in range(last + 1, first):
+            if index not in done:
+                yield BothSides(index, None, None)
+        indices = range(gap.right, first - 1, -1)
+        state, begin = self._resume(indices, "right", spill, done)
+        for position in range(begin, len(indices)):
+            index = indices[position]
+            motion = _need(spill.load("motion", index, device), index)
+            state = self.propagator.step(state, FramePair(self.frame, index + 1, index), unpack_motion(motion))
+            if index not in done:
+                earlier = None
+                if index <= last:
+                    earlier = unpack_state(_need(spill.load("left", index, device), index), origin)
+                yield BothSides(index, earlier, as_spilled(self._observed(state, index)))
+            self._checkpoint(indices, position, "right", state, spill)
+        for index in range(gap.start, min(first, last + 1)):
+            if index not in done:
+                earlier = unpack_state(_need(spill.load("left", index, device), index), origin)
+                yield BothSides(index, earlier, None)
+
+    def _spill_forward(self, left: int, right: int, last: int, first: int, spill: Spill) -> None:
+        """First pass of a two-sided gap: states from the left keyframe, and the motion that the second pass needs."""
+        indices = range(left, right + 1)
+        if right in spill.indices("whole"):
+            return
+        state, begin = self._resume(indices, "forward", spill, None)
+        for position, (backward, motion) in self._motions(indices, begin, lambda i: i <= last or i > first):
+            index = indices[position]
+            if index - 1 >= first:
+                spill.save("motion", index - 1, pack_motion(backward))
+            if index <= last:
+                state = self.propagator.step(state, FramePair(self.frame, index - 1, index), motion)
+                spill.save("left", index, pack_state(self._observed(state, index), exact=False))
+                self._checkpoint(indices, position, "forward", state, spill)
+        spill.save("whole", right, {"whole": torch.ones(1)})
+
+    def _motions(
+        self, indices: range, first: int, needed: Callable[[int], bool] = lambda _: True
+    ) -> Iterator[tuple[int, tuple[StepMotion, StepMotion]]]:
+        """Motion between neighbours along ``indices``, estimated ahead by worker threads.
+
+        Gives ``(position, (step onto indices[position - 1], step onto indices[position]))`` from ``first`` on.
+        """
+
+        def estimate(position: int) -> tuple[StepMotion, StepMotion]:
+            with torch.inference_mode():
+                source, target = self.frame(indices[position - 1]), self.frame(indices[position])
+                onto_target, onto_source = estimate_pair(self.estimator, source, target)
+            return onto_source, onto_target
+
+        positions = (position for position in range(first, len(indices)) if needed(indices[position]))
+        pending: deque[tuple[int, Future[tuple[StepMotion, StepMotion]]]] = deque()
+        with ThreadPoolExecutor(self.workers, thread_name_prefix="motion") as pool:
+            try:
+                for position in positions:
+                    pending.append((position, pool.submit(estimate, position)))
+                    if len(pending) > self.workers:
+                        done_position, result = pending.popleft()
+                        yield done_position, result.result()
+                while pending:
+                    done_position, result = pending.popleft()
+                    yield done_position, result.result()
+            finally:
+                for _, result in pending:
+                    result.cancel()
+
+    def _resume(self, indices: range, kind: str, spill: Spill, done: frozenset[int] | None) -> tuple[Propagated, int]:
+        """State to go on from, and the position in ``indices`` of the first step still to do.
+
+        With ``done`` given, a checkpoint counts only when every frame before it is done.
+        """
+        origin = self.origin(indices[0])
+        for index in sorted(spill.indices(kind), reverse=indices.step > 0):
+            if index not in indices:
+                continue
+            position = indices.index(index)
+            if done is not None and any(indices[earlier] not in done for earlier in range(1, position + 1)):
+                continue
+            arrays = spill.load(kind, index, origin.labels.device)
+            if arrays is not None:
+                return unpack_state(arrays, origin), position + 1
+        return keyframe_state(origin), 1
+
+    def _observed(self, state: Propagated, index: int) -> Propagated:
+        return observe(state, self.frame(index)) if self.observe else state
+
+    def _checkpoint(self, indices: range, position: int, kind: str, state: Propagated, spill: Spill) -> None:
+        if position % CHECKPOINT_EVERY == 0:
+            spill.save(kind, indices[position], pack_state(state, exact=True))
+
+
+def _need(arrays: dict[str, Tensor] | None, index: int) -> dict[str, Tensor]:
+    if arrays is None:
+        raise RuntimeError(f"what was spilled for frame {index} is gone; was the output folder changed during the run?")
+    return arrays

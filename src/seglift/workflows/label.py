@@ -1,0 +1,306 @@
+"""``seglift label``: a few labelled frames in, every frame labelled out."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from seglift.base.errors import UserError
+from seglift.base.progress import ProgressBar
+from seglift.labels.reading import read_label
+from seglift.motion.estimator import get_estimator
+from seglift.propagation.evidence import label_support
+from seglift.propagation.fuse import Fused
+from seglift.propagation.provenance import HUMAN
+from seglift.propagation.spill import BYTES_PER_PIXEL, Spill
+from seglift.propagation.state import Origin
+from seglift.propagation.traverse import BothSides, Gap, Walker
+from seglift.report.contents import MethodResult
+from seglift.workflows.label_config import LabelConfig
+from seglift.workflows.label_method import Method, make_method
+from seglift.workflows.label_output import FrameResult, LabelOutput
+from seglift.workflows.label_plan import LabelPlan, make_plan
+from seglift.workflows.label_report import summarise, write_page, write_tables, write_timing
+from seglift.workflows.score import Scores
+
+FRAMES_CACHED = 8
+KEYFRAMES_CACHED = 3
+RESULTS_WAITING = 4
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """What a run of :func:`run_label` left.
+
+    Attributes:
+        plan: what was carried out.
+        output: where it lies.
+        result: numbers of every frame, for a report.
+        scores: against ``--ground-truth``, None without.
+    """
+
+    plan: LabelPlan
+    output: LabelOutput
+    result: MethodResult
+    scores: Scores | None
+
+
+def run_label(config: LabelConfig) -> LabelResult:
+    """Labels a clip and writes everything that DESIGN's output contract names.
+
+    Args:
+        config: options as given; see :class:`LabelConfig`.
+
+    Raises:
+        UserError: something the user can fix. What is finished stays, and the same command goes on from there.
+    """
+    started = time.monotonic()
+    plan = make_plan(config)
+    output = LabelOutput.open(plan.config.out, plan.identity(), plan.config.overwrite)
+    timing = Timing()
+    with _threads_of_opencv(1), torch.inference_mode():
+        run = _Run(plan, output, timing)
+        run.label_everything()
+    with timing.stage("report"):
+        write_tables(plan, output, run.entries, {})
+        result, scores = summarise(plan, output, run.entries)
+        write_page(output.folder / "report.html", plan, [(output, result)])
+    timing.seconds["total"] = time.monotonic() - started
+    write_timing(output, timing.seconds, run.labelled)
+    return LabelResult(plan, output, result, scores)
+
+
+@dataclass
+class Timing:
+    """Seconds spent by stage; stages that overlap are counted each."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Adds the time of the block to ``name``."""
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begin
+
+
+class _Run:
+    """State of one run: what is done, what is cached, who writes."""
+
+    def __init__(self, plan: LabelPlan, output: LabelOutput, timing: Timing) -> None:
+        self.plan, self.output, self.timing = plan, output, timing
+        self.device = torch.device(plan.config.device)
+        self.frames = FrameCache(plan, self.device)
+        self._origins: OrderedDict[int, Origin] = OrderedDict()
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.labelled = 0
+
+    def label_everything(self) -> None:
+        """Brings every frame's files up to date."""
+        plan = self.plan
+        stems = plan.clip.frames.stems
+        with self.timing.stage("model"):
+            method = make_method(plan, self.output.work, self.frames, self.origin)
+        keys = {index: plan.keyframe_key(index) for index in plan.label_fingerprints}
+        for gap in plan.gaps:
+            keys |= plan.frame_keys(gap, method.fingerprint)
+        journal = self.output.journal()
+        self.output.remove_strangers(stems)
+        done = {i for i, key in keys.items() if journal.get(stems[i], {}).get("key") == key}
+        self.entries = {stems[i]: journal[stems[i]] for i in done}
+        self.labelled = len(stems) - len(done)
+        with (
+            ProgressBar(len(stems), "labelling", "frames", len(done)) as bar,
+            _Writer(self.output, self.entries, bar, self.timing) as writer,
+        ):
+            for keyframe in sorted(set(plan.label_fingerprints) - done):
+                self._copy_keyframe(keyframe, keys[keyframe], writer)
+            for gap in plan.gaps:
+                missing = [i for i in range(gap.start, gap.stop) if i not in done]
+                if missing:
+                    self._label_gap(gap, frozenset(done), keys, method, writer)
+
+    def _copy_keyframe(self, index: int, key: str, writer: _Writer) -> None:
+        path = self.plan.keyframe_at[index].label
+        data = path.read_bytes()
+        labels = self.plan.space.decode(read_label(path, self.plan.space))
+        result = FrameResult(
+            labels, np.full_like(labels, 255), np.full_like(labels, HUMAN), data if is_id_png(data) else None
+        )
+        writer.submit(self.plan.clip.frames.stems[index], result, self._entry(index, None, key))
+
+    def _label_gap(self, gap: Gap, done: frozenset[int], keys: dict[int, str], method: Method, writer: _Writer) -> None:
+        config = self.plan.config
+        spill = Spill(self.output.work / f"gap-{keys[gap.stop - 1 if gap.right is None else gap.start][:16]}")
+        walker = Walker(
+            self.frames,
+            self.origin,
+            get_estimator(config.motion, config.device),
+            method.propagator,
+            workers=worker_count(),
+            forward=config.direction in ("both", "forward") and method.carries,
+            backward=config.direction in ("both", "backward") and method.carries,
+            observe=method.observe,
+            max_distance=config.max_distance,
+        )
+        stems = self.plan.clip.frames.stems
+        for sides in walker.walk(gap, spill, done):
+            with self.timing.stage("fuse"):
+                fused = method.fuse(sides)
+                result = self._result(fused)
+            writer.submit(stems[sides.index], result, self._entry(sides.index, sides, keys[sides.index], gap))
+        writer.flush()
+        spill.clear()
+
+    def _result(self, fused: Fused) -> FrameResult:
+        confidence = (fused.confidence[0] * 255.0).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+        labels = self.plan.space.decode(fused.labels[0].cpu().numpy())
+        return FrameResult(labels, confidence, fused.provenance[0].cpu().numpy())
+
+    def _entry(self, index: int, sides: BothSides | None, key: str, gap: Gap | None = None) -> dict[str, Any]:
+        first = self.plan.clip.first
+        around = [index, index] if gap is None else [gap.left, gap.right]
+        distance = min((abs(index - side) for side in around if side is not None), default=0)
+        return {
+            "key": key,
+            "index": index + first,
+            "keyframes": [side + first if side is not None else None for side in around],
+            "distance": distance,
+        }
+
+    def origin(self, index: int) -> Origin:
+        """A keyframe's labels and image; the last few are kept."""
+        known = self._origins.get(index)
+        if known is None:
+            path = self.plan.keyframe_at[index].label
+            labels = torch.from_numpy(read_label(path, self.plan.space))[None].to(self.device)
+            known = self._origins[index] = Origin(labels, self.frames(index), label_support(labels))
+            if len(self._origins) > KEYFRAMES_CACHED:
+                self._origins.popitem(last=False)
+        return known
+
+
+class FrameCache:
+    """The clip's frames as tensors on the device; the last few are kept. Safe to call from several threads."""
+
+    def __init__(self, plan: LabelPlan, device: torch.device) -> None:
+        self._frames, self._device = plan.clip.frames, device
+        self._kept: OrderedDict[int, Tensor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, index: int) -> Tensor:
+        """RGB uint8 ``[1, 3, H, W]`` (channels last) of frame ``index``."""
+        with self._lock:
+            if index in self._kept:
+                self._kept.move_to_end(index)
+                return self._kept[index]
+        image = torch.from_numpy(self._frames[index]).permute(2, 0, 1)[None].to(self._device)
+        with self._lock:
+            self._kept[index] = image
+            while len(self._kept) > FRAMES_CACHED + worker_count():
+                self._kept.popitem(last=False)
+        return image
+
+
+class _Writer:
+    """Writes results in the background, a bounded number waiting; errors come up in the submitting thread."""
+
+    def __init__(
+        self, output: LabelOutput, entries: dict[str, dict[str, Any]], bar: ProgressBar, timing: Timing
+    ) -> None:
+        self.output, self.entries, self.bar, self.timing = output, entries, bar, timing
+        self._pool = ThreadPoolExecutor(worker_count(), thread_name_prefix="write")
+        self._pending: list[Future[dict[str, Any]]] = []
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def submit(self, stem: str, result: FrameResult, entry: dict[str, Any]) -> None:
+        """Queues one frame; waits while too many are queued."""
+        self._pending.append(self._pool.submit(self.output.write_frame, stem, result, entry))
+        while len(self._pending) > RESULTS_WAITING:
+            self._collect()
+
+    def flush(self) -> None:
+        """Waits until everything queued is on disk."""
+        while self._pending:
+            self._collect()
+
+    def _collect(self) -> None:
+        with self.timing.stage("wait for writing"):
+            entry = self._pending.pop(0).result()
+        self.entries[entry["stem"]] = entry
+        self.bar.advance()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        try:
+            if kind is None or issubclass(kind, (UserError, KeyboardInterrupt)):
+                self.flush()  # what is finished stays
+        finally:
+            self._pool.shutdown(wait=True)
+
+
+def is_id_png(data: bytes) -> bool:
+    """Whether a file is an 8-bit single-channel PNG, which is copied byte for byte."""
+    return data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:26] == b"\x08\x00"
+
+
+def worker_count() -> int:
+    """Threads that work side by side: what torch was given (``OMP_NUM_THREADS``), by default every core, 8 at most."""
+    return max(1, min(torch.get_num_threads(), os.cpu_count() or 1, 8))
+
+
+@contextmanager
+def _threads_of_opencv(count: int) -> Iterator[None]:
+    # Frames and directions run side by side, so each call of OpenCV keeps to one thread.
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(count)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def describe(plan: LabelPlan) -> str:
+    """What ``--dry-run`` says: what would be done, with about how much time and temporary disk space."""
+    frames = plan.clip.frames
+    height, width = frames.size
+    seconds = _seconds_per_pair(plan)
+    pairs = sum(gap.stop - gap.start + (gap.left is not None and gap.right is not None) for gap in plan.gaps)
+    longest = max((gap.stop - gap.start for gap in plan.gaps if None not in (gap.left, gap.right)), default=0)
+    todo = sum(gap.stop - gap.start for gap in plan.gaps)
+    lines = [
+        f"{len(frames)} frames of {width}x{height}, {len(plan.clip.keyframes)} keyframes, {todo} frames to label",
+        f"space {plan.space.name}, method {plan.config.method}, motion {plan.config.motion}, on {plan.config.device}",
+        f"about {pairs * seconds:.0f} s for motion ({seconds:.2f} s for each pair of frames)",
+        f"up to {longest * height * width * BYTES_PER_PIXEL / 1e9:.1f} GB of temporary disk space",
+    ]
+    if plan.config.model == "auto" and plan.config.method != "motion":
+        lines.append(f"before that a segmentation model is trained for {plan.config.model_steps} steps")
+    return "\n".join(lines)
+
+
+def _seconds_per_pair(plan: LabelPlan) -> float:
+    if len(plan.clip.frames) < 2 or not plan.gaps:
+        return 0.0
+    frames = FrameCache(plan, torch.device(plan.config.device))
+    estimator = get_estimator(plan.config.motion, plan.config.device)
+    first, second = frames(0), frames(1)
+    estimator(first, second)
+    begin = time.monotonic()
+    estimator(first, second)
+    return 2.0 * (time.monotonic() - begin)

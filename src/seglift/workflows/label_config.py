@@ -1,0 +1,154 @@
+"""What can be asked of ``seglift label``: one frozen record, checked and resolved before any work."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from seglift.base.errors import UserError
+
+METHODS = ("motion", "semantic", "inpaint", "refine")
+DIRECTIONS = ("both", "forward", "backward")
+RESAMPLES = ("once", "recursive")
+OUT_OF_VIEW = ("replicate", "void")
+SETTINGS = ("product", "paper")
+PAPER_TAU = 40.0
+
+NO_EFFECT_ON_LABELS = frozenset({"frames", "labels", "out", "ground_truth", "overwrite", "dry_run"})
+"""Options that may differ between runs on one OUT: paths (contents are fingerprinted) and what only reports."""
+
+
+@dataclass(frozen=True)
+class LabelConfig:
+    """Options of ``seglift label``; the field's metadata is its help on the command line."""
+
+    frames: Path = field(metadata={"help": "a video file or a folder of images"})
+    labels: Path = field(metadata={"help": "folder of label PNGs whose stems match frame stems"})
+    out: Path = field(metadata={"help": "folder that the results are written to"})
+    space: str = field(metadata={"help": "label space: a name or a YAML/JSON file"})
+    method: str = field(default="auto", metadata={"help": f"{', '.join(METHODS)}; default: the best that can be had"})
+    motion: str = field(default="dis", metadata={"help": "dis[:ultrafast|fast|medium], raft[:small|large|FILE]"})
+    model: str = field(default="auto", metadata={"help": "segmentation model: CKPT, hf:ID or folder, auto, none"})
+    refiner: str = field(default="auto", metadata={"help": "auto or none (this version has no refiner)"})
+    direction: str = field(default="both", metadata={"help": ", ".join(DIRECTIONS)})
+    resample: str = field(default="auto", metadata={"help": "once (product) or recursive (paper)"})
+    out_of_view: str = field(default="replicate", metadata={"help": "replicate or void"})
+    tau: str = field(default="auto", metadata={"help": "RGB L2 distance (0..255) that inpainting trusts, or auto"})
+    settings: str = field(default="product", metadata={"help": "product: our best; paper: the published equations"})
+    max_distance: int | None = field(default=None, metadata={"help": "carry labels over at most K frames"})
+    cut: tuple[int | None, int | None] | None = field(default=None, metadata={"help": "only frames A:B, half-open"})
+    ground_truth: Path | None = field(default=None, metadata={"help": "score and draw against these labels"})
+    model_steps: int = field(default=400, metadata={"help": "training steps of --model auto"})
+    model_minutes: float | None = field(default=None, metadata={"help": "cap on the training time of --model auto"})
+    device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:N, mps"})
+    seed: int = field(default=0, metadata={"help": "seed of every random choice"})
+    overwrite: bool = field(default=False, metadata={"help": "start anew in an OUT of other options"})
+    dry_run: bool = field(
+        default=False, metadata={"help": "check everything, say what would be done and how long it takes"}
+    )
+
+    def __post_init__(self) -> None:
+        _one_of("--method", self.method, ("auto", *METHODS))
+        _one_of("--direction", self.direction, DIRECTIONS)
+        _one_of("--resample", self.resample, ("auto", *RESAMPLES))
+        _one_of("--out-of-view", self.out_of_view, OUT_OF_VIEW)
+        _one_of("--settings", self.settings, SETTINGS)
+        if self.refiner not in ("auto", "none"):
+            raise UserError(f"--refiner is '{self.refiner}', but this version has no refiner; leave it out")
+        if self.tau != "auto":
+            _positive_number("--tau", self.tau)
+        if self.max_distance is not None and self.max_distance < 1:
+            raise UserError(f"--max-distance is {self.max_distance}, expected 1 or more; leave it out for no limit")
+        if self.model_steps < 1:
+            raise UserError(f"--model-steps is {self.model_steps}, expected 1 or more; --model none trains nothing")
+        if self.model_minutes is not None and self.model_minutes <= 0:
+            raise UserError(f"--model-minutes is {self.model_minutes}, expected more than 0; leave it out for no cap")
+        if not 0 <= self.seed < 2**63:
+            raise UserError(f"--seed is {self.seed}, expected 0 to 2**63 - 1")
+
+    def resolved(self) -> LabelConfig:
+        """The same with every ``auto`` decided that needs no data: device, method, model, resampling, the paper's tau.
+
+        Raises:
+            UserError: options that contradict each other, or a part that is not there.
+        """
+        method = self._resolved_method()
+        model = self.model
+        if method == "motion":
+            if model not in ("auto", "none"):
+                raise UserError(f"--method motion uses no model, but --model is '{model}'; use --method inpaint")
+            model = "none"
+        tau = self.tau
+        if self.settings == "paper" and tau == "auto":
+            tau = str(PAPER_TAU)
+        if self.settings == "product" and self.resample == "recursive" and method == "inpaint":
+            raise UserError("--resample recursive with --method inpaint is the paper's; add --settings paper")
+        resample = self.resample
+        if resample == "auto":
+            resample = "recursive" if self.settings == "paper" else "once"
+        return replace(self, method=method, model=model, tau=tau, resample=resample, device=resolve_device(self.device))
+
+    def _resolved_method(self) -> str:
+        if self.method == "refine":
+            raise UserError("--method refine needs the refiner, which this version does not have; use --method inpaint")
+        if self.method == "auto":
+            return "motion" if self.model == "none" else "inpaint"
+        if self.method in ("semantic", "inpaint") and self.model == "none":
+            raise UserError(f"--method {self.method} needs a segmentation model, but --model is none; use --model auto")
+        return self.method
+
+    def label_options(self) -> dict[str, Any]:
+        """The options that can change a label, JSON-serialisable."""
+        values = {name: value for name, value in asdict(self).items() if name not in NO_EFFECT_ON_LABELS}
+        values["cut"] = list(self.cut) if self.cut else None
+        return values
+
+
+def resolve_device(name: str) -> str:
+    """``auto`` becomes the best device at hand; others are checked.
+
+    Raises:
+        UserError: the device is unknown or absent; the message lists what exists.
+    """
+    import torch
+
+    present = ["cpu"]
+    if torch.cuda.is_available():
+        present += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        present.append("mps")
+    if name == "auto":
+        return "cuda" if "cuda" in present else "cpu"
+    if name not in present:
+        raise UserError(f"--device '{name}' is not here; choose auto or one of {', '.join(present)}")
+    return name
+
+
+def parse_cut(text: str) -> tuple[int | None, int | None]:
+    """Parses ``A:B`` (half-open, either end may be empty).
+
+    Raises:
+        UserError: the text has another form.
+    """
+    start, separator, stop = text.partition(":")
+    try:
+        if not separator:
+            raise ValueError
+        return (int(start) if start else None, int(stop) if stop else None)
+    except ValueError:
+        raise UserError(f"--frames is '{text}', expected A:B with whole numbers, such as 0:100 or 50:") from None
+
+
+def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise UserError(f"{option} is '{value}', which is unknown; choose one of {', '.join(allowed)}")
+
+
+def _positive_number(option: str, text: str) -> None:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 < number < float("inf"):
+        raise UserError(f"{option} is '{text}', expected a number above 0 or auto")

@@ -1,0 +1,202 @@
+"""The output folder of ``seglift label``: whole files, a journal of what is done, and what may be continued.
+
+A frame counts as done when its PNGs are in place and its line is in the journal, in that order, each flushed to disk;
+so a run killed at any moment loses at most the frames it was working on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seglift.base.errors import UserError
+from seglift.base.files import read_json, remove_leftovers, write_bytes, write_json
+from seglift.labels.writing import encode_png
+from seglift.propagation.provenance import PROVENANCE_NAMES
+
+FOLDERS = ("labels", "confidence", "provenance")
+PRODUCTS = (*FOLDERS, "instances", "frames.jsonl", "run.json", "timing.json", "report.html")
+WORK_FOLDER = ".seglift"
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """What is written for one frame.
+
+    Attributes:
+        labels: uint8 ``[H, W]`` raw ids of the space.
+        confidence: uint8 ``[H, W]``, 0..255 = 0..1.
+        provenance: uint8 ``[H, W]``, an index into ``PROVENANCE_NAMES``.
+        label_png: a ready PNG file to write for ``labels``, byte for byte; None encodes ``labels``.
+    """
+
+    labels: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+    provenance: NDArray[np.uint8]
+    label_png: bytes | None = None
+
+    def statistics(self) -> dict[str, Any]:
+        """``mean_confidence`` and ``provenance`` fractions (0..1) of ``frames.jsonl``, and ``pixels`` by raw id."""
+        counts = np.bincount(self.labels.ravel(), minlength=256)
+        shares = np.bincount(self.provenance.ravel(), minlength=len(PROVENANCE_NAMES)) / self.provenance.size
+        return {
+            "mean_confidence": round(float(self.confidence.mean(dtype=np.float64)) / 255.0, 6),
+            "provenance": {name: round(float(share), 6) for name, share in zip(PROVENANCE_NAMES, shares, strict=True)},
+            "pixels": {str(raw): int(counts[raw]) for raw in np.flatnonzero(counts)},
+        }
+
+
+class LabelOutput:
+    """An output folder; open it with :meth:`open`.
+
+    Attributes:
+        folder: OUT.
+        work: where the run keeps its journal, spilled arrays and trained model.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.work = folder / WORK_FOLDER
+        self._journal_path = self.work / "journal.jsonl"
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path, identity: dict[str, Any], overwrite: bool) -> LabelOutput:
+        """Takes ``folder`` into use, or refuses.
+
+        Args:
+            folder: OUT; made when missing.
+            identity: what a run must share with an earlier one to continue it (JSON-serialisable): options that can
+                change a label, and the frames' fingerprint.
+            overwrite: delete the results of a run of another identity, and start anew.
+
+        Raises:
+            UserError: the folder holds other things, another run's results, or cannot be written.
+        """
+        output = cls(folder)
+        output._check(identity, overwrite)
+        if overwrite:
+            output._clear()
+        try:
+            for name in (*FOLDERS, WORK_FOLDER):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+                remove_leftovers(folder / name)
+        except OSError as error:
+            raise UserError(f"cannot write to {folder}: {error.strerror or error}; choose another --out") from error
+        remove_leftovers(folder)
+        write_json(output.work / "identity.json", identity)
+        return output
+
+    def check(self, identity: dict[str, Any], overwrite: bool) -> None:
+        """The refusals of :meth:`open`, without touching anything."""
+        self._check(identity, overwrite)
+
+    def _check(self, identity: dict[str, Any], overwrite: bool) -> None:
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UserError(f"--out {self.folder} is a file; give a folder")
+        if not self.folder.is_dir() or not any(self.folder.iterdir()):
+            return
+        marker = self.work / "identity.json"
+        if not marker.is_file():
+            if self.work.is_dir():  # killed before the first file was whole
+                return
+            raise UserError(f"{self.folder} holds other files and no results of seglift label; choose another --out")
+        if overwrite:
+            return
+        found = read_json(marker)
+        different = [
+            f"{key} {_short(found.get(key))} -> {_short(value)}"
+            for key, value in identity.items()
+            if found.get(key) != value
+        ]
+        if different:
+            raise UserError(
+                f"{self.folder} holds labels made otherwise ({'; '.join(different)}); "
+                "run with the old options, choose another --out, or start anew with --overwrite"
+            )
+
+    def _clear(self) -> None:
+        for name in (*PRODUCTS, WORK_FOLDER):
+            path = self.folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def journal(self) -> dict[str, dict[str, Any]]:
+        """What is done: the last entry of each stem. A torn last line is left out, entries without files too."""
+        entries: dict[str, dict[str, Any]] = {}
+        if self._journal_path.is_file():
+            for line in self._journal_path.read_text(errors="replace").splitlines():
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue
+                entries[entry["stem"]] = entry
+        present = [{path.stem for path in (self.folder / name).glob("*.png")} for name in FOLDERS]
+        return {stem: entry for stem, entry in entries.items() if all(stem in stems for stems in present)}
+
+    def compact_journal(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Replaces the journal by ``entries`` in their order."""
+        write_bytes(self._journal_path, b"".join(_line(entry) for entry in entries))
+
+    def write_frame(self, stem: str, result: FrameResult, entry: dict[str, Any]) -> dict[str, Any]:
+        """Writes the PNGs of one frame, then its journal entry (``entry`` and the statistics), which it returns.
+
+        Safe to call from several threads.
+        """
+        label_png = result.label_png if result.label_png is not None else encode_png(result.labels)
+        for name, data in zip(
+            FOLDERS, (label_png, encode_png(result.confidence), encode_png(result.provenance)), strict=True
+        ):
+            write_bytes(self.folder / name / f"{stem}.png", data)
+        whole = {"stem": stem, **entry, **result.statistics()}
+        self._append(whole)
+        return whole
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        with self._lock:
+            try:
+                with self._journal_path.open("ab") as file:
+                    # A line torn by a crash must not swallow this one.
+                    if file.tell() and not _ends_line(self._journal_path):
+                        file.write(b"\n")
+                    file.write(_line(entry))
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise UserError(
+                    f"cannot write {self._journal_path}: {error.strerror or error}; free disk space"
+                ) from error
+
+    def remove_strangers(self, stems: Iterable[str]) -> None:
+        """Deletes PNGs of frames that the clip does not have (an earlier run's)."""
+        known = set(stems)
+        for name in FOLDERS:
+            for path in (self.folder / name).glob("*.png"):
+                if path.stem not in known:
+                    path.unlink()
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    return (json.dumps(entry, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def _ends_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:18]}...{text[-18:]}"

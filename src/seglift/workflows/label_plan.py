@@ -1,0 +1,116 @@
+"""Everything ``seglift label`` checks and decides before it works: inputs, keyframes, gaps and what identifies them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from seglift.base.errors import UserError
+from seglift.base.files import fingerprint_file, fingerprint_values
+from seglift.labels.reading import read_label
+from seglift.labels.space import LabelSpace
+from seglift.labels.space_file import get_space
+from seglift.propagation.traverse import Gap, find_gaps
+from seglift.video.clip import Clip, Keyframe, check_label_size, open_clip
+from seglift.workflows.label_config import LabelConfig
+
+
+@dataclass(frozen=True)
+class LabelPlan:
+    """Checked inputs of one run.
+
+    Attributes:
+        config: resolved options.
+        space: the label space; of raw ids that share a train id, those that the keyframes use are preferred.
+        clip: frames and keyframes.
+        label_fingerprints: SHA-256 of each keyframe's label file by frame index.
+    """
+
+    config: LabelConfig
+    space: LabelSpace
+    clip: Clip
+    label_fingerprints: dict[int, str]
+
+    @property
+    def keyframe_at(self) -> dict[int, Keyframe]:
+        """Keyframes by frame index."""
+        return {keyframe.index: keyframe for keyframe in self.clip.keyframes}
+
+    @cached_property
+    def gaps(self) -> list[Gap]:
+        """Unlabelled stretches in order."""
+        return find_gaps(sorted(self.label_fingerprints), len(self.clip.frames))
+
+    def identity(self) -> dict[str, Any]:
+        """What a run must share with an earlier one on its OUT; keyframes and frame contents are not part of it."""
+        frames = self.clip.frames
+        return {
+            **self.config.label_options(),
+            "classes": fingerprint_values([[c.id, c.name, c.train_id] for c in self.space.classes], self.space.ignore),
+            "stems": fingerprint_values(list(frames.stems)),
+            "size": list(frames.size),
+        }
+
+    def frame_keys(self, gap: Gap, model: str) -> dict[int, str]:
+        """What each frame of ``gap`` depends on, as a fingerprint: a result with the same key need not be made again.
+
+        Args:
+            gap: one of ``gaps``.
+            model: fingerprint of the segmentation model, empty for none.
+        """
+        frames = self.clip.frames
+        sides = [self.label_fingerprints.get(side, "") if side is not None else "" for side in (gap.left, gap.right)]
+        key = fingerprint_values(sides, gap.left, gap.right, gap.start, gap.stop, model)
+        first = gap.start if gap.left is None else gap.left
+        last = gap.stop - 1 if gap.right is None else gap.right
+        if gap.left is not None and gap.right is not None:
+            whole = fingerprint_values(key, [frames.frame_fingerprint(index) for index in range(first, last + 1)])
+            return dict.fromkeys(range(gap.start, gap.stop), whole)
+        # At an open end a frame depends on those between the keyframe and itself only.
+        order = range(first, last + 1) if gap.left is not None else range(last, first - 1, -1)
+        keys = {}
+        for index in order:
+            key = fingerprint_values(key, frames.frame_fingerprint(index))
+            if gap.start <= index < gap.stop:
+                keys[index] = key
+        return keys
+
+    def keyframe_key(self, index: int) -> str:
+        """What the output of a keyframe depends on."""
+        return fingerprint_values("keyframe", self.label_fingerprints[index])
+
+
+def make_plan(config: LabelConfig) -> LabelPlan:
+    """Opens and checks everything that can be checked without work.
+
+    Args:
+        config: options as given.
+
+    Raises:
+        UserError: anything is wrong with options, frames, labels or the space; nothing has been written.
+    """
+    resolved = config.resolved()
+    space = get_space(config.space)
+    clip = open_clip(config.frames, config.labels, config.cut)
+    _check_folders(resolved)
+    present: set[int] = set()
+    fingerprints = {}
+    for keyframe in clip.keyframes:
+        labels = read_label(keyframe.label, space)
+        check_label_size(keyframe.label, labels.shape, clip.frames.size)
+        present.update(space.ids[i] for i in np.flatnonzero(np.bincount(labels.ravel())))
+        fingerprints[keyframe.index] = fingerprint_file(keyframe.label)
+    return LabelPlan(resolved, space.preferring(present), clip, fingerprints)
+
+
+def _check_folders(config: LabelConfig) -> None:
+    out = config.out.resolve()
+    inputs = [config.frames, config.labels, *([config.ground_truth] if config.ground_truth else [])]
+    for path in inputs:
+        if out == path.resolve():
+            raise UserError(f"--out {config.out} is also an input; choose a folder of its own")
+    if config.ground_truth is not None and not config.ground_truth.is_dir():
+        raise UserError(f"--ground-truth {config.ground_truth} is not a folder; give the folder of label PNGs")
