@@ -13,7 +13,7 @@ SMALLEST_PROBABILITY = 1e-12
 
 
 def resize(images: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear (align_corners False; antialiased where it shrinks) to [B, C, height, width]; the same tensor if equal."""
+    """Bilinear (align_corners False, antialiased when shrinking) to [B, C, height, width]; the same tensor if equal."""
     if images.shape[-2:] == (height, width):
         return images
     smaller = height < images.shape[-2] or width < images.shape[-1]

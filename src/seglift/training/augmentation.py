@@ -115,7 +115,7 @@ def _start(length: int, window: int, generator: np.random.Generator, point: int 
 
 
 def _cut(array: Tensor, box: tuple[int, int, int, int], fill: list[int]) -> Tensor:
-    """The box (top, left, height, width) of [N, H, W]; ``fill``, one value for each channel, where it reaches outside."""
+    """The box (top, left, height, width) of [N, H, W]; ``fill`` (a value per channel) where it reaches outside."""
     top, left, height, width = box
     result = torch.tensor(fill, dtype=array.dtype).view(-1, 1, 1).expand(-1, height, width).clone()
     bottom, right = min(array.shape[1], top + height), min(array.shape[2], left + width)
