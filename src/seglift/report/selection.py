@@ -1,0 +1,96 @@
+"""Which frames of a long clip a report shows, and which it asks the reader to look at first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Frames that a report shows.
+
+    Attributes:
+        indices: ascending frame indices.
+        every: distance between the evenly chosen ones; 1 where all frames are shown.
+        total: frames of the clip.
+        keyframes: keyframes shown.
+        total_keyframes: keyframes of the clip.
+    """
+
+    indices: tuple[int, ...]
+    every: int
+    total: int
+    keyframes: int
+    total_keyframes: int
+
+    def sentence(self) -> str:
+        """What is shown, for the reader."""
+        if len(self.indices) == self.total:
+            return f"All {self.total} frames shown." if self.total > 1 else "The one frame is shown."
+        share = f"all {self.total_keyframes}" if self.keyframes == self.total_keyframes else "an even choice of the"
+        also = "the last frame and the frames of lowest confidence"
+        if self.total_keyframes:
+            also = f"{share} keyframe{'s' if self.total_keyframes > 1 else ''}, {also}"
+        return f"Every {ordinal(self.every)} of {self.total} frames shown, and {also}: {len(self.indices)} in all."
+
+
+def ordinal(number: int) -> str:
+    """``2`` as ``"2nd"``."""
+    teens = 10 <= number % 100 <= 20
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def least_confident(values: Sequence[float | None], count: int, skip: Collection[int] = ()) -> tuple[int, ...]:
+    """Frames to look at first: lowest value first, no two of them close together.
+
+    The frames of one bad stretch look alike, so that only the lowest of each stretch counts.
+
+    Args:
+        values: one per frame; None = not known, never chosen.
+        count: how many at most.
+        skip: indices never chosen, e.g. the keyframes.
+
+    Returns:
+        Frame indices; equal values in ascending order of the index.
+    """
+    apart = max(1, len(values) // (3 * max(1, count)))
+    left_out = set(skip)
+    chosen: list[int] = []
+    ranked = sorted((value, index) for index, value in enumerate(values) if value is not None and index not in left_out)
+    for _, index in ranked:
+        if len(chosen) >= count:
+            break
+        if all(abs(index - other) > apart for other in chosen):
+            chosen.append(index)
+    return tuple(chosen)
+
+
+def select_frames(total: int, keyframes: Sequence[int], first: Collection[int], limit: int) -> Selection:
+    """Chooses at most ``limit`` frames: the ends, ``first``, the keyframes, and evenly spaced ones between.
+
+    Keyframes are thinned evenly where they alone would take more than half of the frames.
+
+    Args:
+        total: frames of the clip, at least 1.
+        keyframes: ascending indices.
+        first: indices of the frames to look at first, always shown.
+        limit: at least ``2 * len(first) + 4``.
+
+    Raises:
+        ValueError: ``limit`` is too small.
+    """
+    if limit < 2 * len(first) + 4:
+        raise ValueError(f"limit must be at least {2 * len(first) + 4} for {len(first)} frames, got {limit}")
+    if total <= limit:
+        return Selection(tuple(range(total)), 1, total, len(keyframes), len(keyframes))
+    room = limit // 2 - 1
+    step = math.ceil(len(keyframes) / room) if len(keyframes) > room else 1
+    wanted = {total - 1, *first, *keyframes[::step]}
+    every = max(2, math.ceil(total / limit))
+    while len(wanted | set(range(0, total, every))) > limit:
+        every += 1
+    indices = tuple(sorted(wanted | set(range(0, total, every))))
+    shown = len(set(indices) & set(keyframes))
+    return Selection(indices, every, total, shown, len(keyframes))

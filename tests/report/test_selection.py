@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seglift.report.selection import least_confident, ordinal, select_frames
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (22, "22nd"), (113, "113th")],
+)
+def test_ordinal(number, text):
+    assert ordinal(number) == text
+
+
+def test_short_clip_is_shown_whole():
+    chosen = select_frames(10, [0, 9], {4}, 20)
+    assert chosen.indices == tuple(range(10))
+    assert chosen.sentence() == "All 10 frames shown."
+    assert select_frames(1, [0], (), 20).sentence() == "The one frame is shown."
+
+
+def test_long_clip_is_thinned():
+    chosen = select_frames(600, [0, 101, 599], {50, 303}, 50)
+    assert chosen.every == 14
+    assert {0, 14, 28, 50, 101, 303, 599} <= set(chosen.indices)
+    assert chosen.sentence() == (
+        "Every 14th of 600 frames shown, and all 3 keyframes, the last frame and the frames of lowest confidence:"
+        " 47 in all."
+    )
+
+
+def test_many_keyframes_are_thinned_evenly():
+    chosen = select_frames(1000, range(0, 1000, 5), {}, 40)
+    assert len(chosen.indices) <= 40
+    assert chosen.keyframes < chosen.total_keyframes == 200
+    assert "an even choice of the keyframes" in chosen.sentence()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_properties_of_a_selection(data):
+    total = data.draw(st.integers(1, 3000))
+    keyframes = sorted(data.draw(st.sets(st.integers(0, total - 1), max_size=200)))
+    first = data.draw(st.sets(st.integers(0, total - 1), max_size=8))
+    limit = data.draw(st.integers(2 * len(first) + 4, 150))
+    chosen = select_frames(total, keyframes, first, limit)
+    assert len(chosen.indices) <= max(limit, 1)
+    assert list(chosen.indices) == sorted(set(chosen.indices))
+    assert first | {0, total - 1} <= set(chosen.indices) <= set(range(total))
+    if len(keyframes) <= limit // 2 - 1:
+        assert set(keyframes) <= set(chosen.indices)
+    assert chosen.keyframes == len(set(keyframes) & set(chosen.indices))
+
+
+def test_a_limit_that_is_too_small():
+    with pytest.raises(ValueError, match="at least 14"):
+        select_frames(100, [0], range(5), 13)
+
+
+def test_least_confident_frames():
+    values = [0.5] * 60
+    values[10], values[11], values[40], values[20] = 0.1, 0.15, 0.2, None
+    assert least_confident(values, 2) == (10, 40)
+    assert least_confident(values, 2, skip=[10]) == (11, 40)
+    assert 20 not in least_confident(values, 60)
+    assert least_confident([None, None], 3) == ()
+    assert least_confident([0.3, 0.2, 0.1], 8, skip=[1]) == (2, 0)
