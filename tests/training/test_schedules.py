@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from seglift.training.schedules import SCHEDULES, one_cycle, poly
+
+
+def test_poly_by_hand() -> None:
+    assert poly(0.0) == 1.0
+    assert poly(0.75, power=2.0) == pytest.approx(0.0625)
+
+
+def test_one_cycle_rises_and_falls() -> None:
+    assert one_cycle(0.0) == pytest.approx(0.04)
+    assert one_cycle(0.125) == pytest.approx(0.52)
+    assert one_cycle(0.25) == pytest.approx(1.0)
+    assert one_cycle(0.625) == pytest.approx(0.5)
+    assert one_cycle(1.0) == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES))
+def test_factors_stay_within_0_and_1(name: str) -> None:
+    assert all(0.0 <= SCHEDULES[name](n / 50) <= 1.0 for n in range(51))
