@@ -20,7 +20,7 @@ LINE_STYLES = 4
 
 LINE_KEY = Markup('<svg class="key" viewBox="0 0 28 10" aria-hidden="true"><path class="line s{}" d="M1 5H27"/></svg>')
 BAND_KEY = Markup('<span class="swatch" style="background:{}"></span>')
-MARK_KEY = Markup('<svg class="key" viewBox="0 0 28 10" aria-hidden="true"><path class="mark" d="M14 0V10"/></svg>')
+MARK_KEY = Markup('<svg class="key tall" viewBox="0 0 9 14" aria-hidden="true"><path class="mark" d="M5 0V14"/></svg>')
 
 
 @dataclass(frozen=True)
