@@ -23,8 +23,11 @@ def pick(rng: np.random.Generator, colors: tuple[Color, ...]) -> Color:
     return (float(color[0]), float(color[1]), float(color[2]))
 
 
-def town_house(rng: np.random.Generator, style: StreetStyle, width: float) -> Mesh:
-    """A house in a closed row: shops or an entrance below, floors of windows, a cornice and a pitched or flat roof."""
+def town_house(rng: np.random.Generator, style: StreetStyle, width: float, corner: bool = False) -> Mesh:
+    """A house in a closed row: shops or an entrance below, floors of windows, a cornice and a pitched or flat roof.
+
+    At a ``corner`` its sides have windows too.
+    """
     kind = str(rng.choice(list(FRONTS)))
     bricks = "brick" in kind
     tint = pick(rng, style.brick if bricks else style.plaster)
@@ -37,8 +40,10 @@ def town_house(rng: np.random.Generator, style: StreetStyle, width: float) -> Me
     parts = [
         wall((0, 0), (width, 0), 0, GROUND_HEIGHT, ground, tiles * GROUND_FLOOR_METRES[0]),
         wall((0, 0), (width, 0), GROUND_HEIGHT, top, front, tiles * FRONT_METRES[0]),
-        wall((width, 0), (width, DEPTH), 0, top, side),
-        wall((0, DEPTH), (0, 0), 0, top, side),
+        wall((width, 0), (width, DEPTH), 0, GROUND_HEIGHT, side),
+        wall((0, DEPTH), (0, 0), 0, GROUND_HEIGHT, side),
+        wall((width, 0), (width, DEPTH), GROUND_HEIGHT, top, front if corner else side, 2 * FRONT_METRES[0]),
+        wall((0, DEPTH), (0, 0), GROUND_HEIGHT, top, front if corner else side, 2 * FRONT_METRES[0]),
         wall((width, DEPTH), (0, DEPTH), 0, top, side),
         _cornices(width, top),
     ]

@@ -52,14 +52,14 @@ class Camera:
         """Directions in the world through pixels (x, y), float64 [N, 3], with depth 1 along the optical axis."""
         cx, cy = self.center
         local = np.stack([(x - cx) / self.focal, (y - cy) / self.focal, np.ones_like(x, dtype=np.float64)], axis=1)
-        return np.asarray(local @ self.axes)
+        return np.asarray(np.einsum("nk,kc->nc", local, self.axes))
 
     def project(self, offsets: Floats) -> tuple[Floats, Floats]:
         """Pixels float64 [N, 2] and depths [N] in metres of points given relative to the camera's position [N, 3].
 
         Points at or behind the camera get a depth <= 0 and meaningless pixels far outside the image.
         """
-        local = offsets @ self.axes.T
+        local = np.einsum("nk,ck->nc", offsets, self.axes)
         depth = local[:, 2]
         safe = np.where(depth > 1e-6, depth, 1e-6)
         pixels = local[:, :2] / safe[:, None] * self.focal

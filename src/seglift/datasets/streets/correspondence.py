@@ -53,7 +53,7 @@ def correspond(
     seen = np.flatnonzero(visible)
     directions = np.ascontiguousarray(offsets[seen], dtype=np.float32)
     origins = np.tile(start.astype(np.float32), (len(seen), 1))
-    far = np.linalg.norm(offsets[seen], axis=1)
+    far = np.sqrt(np.einsum("nc,nc->n", offsets[seen], offsets[seen]))
     limit = np.where(found[seen], 1 - TOLERANCE - SLACK / np.maximum(far, 1e-3), SKY_REACH).astype(np.float32)
     hidden = ~visible
     hidden[seen] = moment.blocked(origins, directions, limit)

@@ -24,7 +24,7 @@ def develop(light: NDArray[np.float32], style: StreetStyle, rng: np.random.Gener
     vignette = 1 - np.float32(0.07) * (x * x + y * y)
     exposed = light * np.array(style.cast, np.float32) * np.float32(style.exposure) * vignette[..., None]
     mapped = exposed * (1 + exposed * np.float32(0.16)) / (1 + exposed * np.float32(0.62))
-    grey = mapped @ np.array([0.299, 0.587, 0.114], np.float32)
+    grey = mapped[..., 0] * np.float32(0.299) + mapped[..., 1] * np.float32(0.587) + mapped[..., 2] * np.float32(0.114)
     mapped = np.clip(grey[..., None] + (mapped - grey[..., None]) * np.float32(style.saturation), 0, None)
     toned = np.float32(1.02) * mapped ** np.float32(1 / 2.2)
     toned = np.float32(0.5) + (toned - np.float32(0.5)) * np.float32(style.contrast)

@@ -11,8 +11,8 @@ from seglift.datasets.streets.camera import Camera
 from seglift.datasets.streets.mesh import Floats
 from seglift.datasets.streets.styles import StreetStyle
 
-CENTER = np.array([0.0, 1.37, 1.25])
-RADII = np.array([1.02, 0.60, 1.02])
+CENTER = np.array([0.0, 1.17, 1.95])
+RADII = np.array([1.30, 0.55, 1.10])
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,6 @@ def _paint(rays: Floats, normal: Floats, style: StreetStyle, paint: tuple[float,
     facing = np.maximum(-(view * normal).sum(axis=2, keepdims=True), 0)
     up = np.maximum(-normal[..., 1:2], 0)
     base = np.array(paint) * (0.35 + 0.65 * up) * np.array(style.sky)
-    shine = (0.06 + 0.55 * (1 - facing) ** 3) * np.array(style.horizon)
+    shine = (0.03 + 0.42 * (1 - facing) ** 4) * np.array(style.horizon)
     crease = 1 - 0.35 * np.exp(-(((np.abs(normal[..., 0:1]) - 0.52) / 0.035) ** 2))
     return np.asarray((base + shine) * crease, np.float32)

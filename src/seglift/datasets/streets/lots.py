@@ -93,7 +93,7 @@ def _row(
         elif kind < style.gardens + 0.13:
             mesh = _green_lot(rng, style, garden, width)
         else:
-            mesh = town_house(rng, style, width)
+            mesh = town_house(rng, style, width, corner=at == 0 or at + width >= length - 5.0)
         row.append((mesh, at, width))
         at += width
     return row

@@ -83,17 +83,20 @@ class Mesh:
 
     def smoothed(self, angle: float = 0.8) -> Mesh:
         """The mesh with shading normals averaged over faces that share a corner and differ by less than ``angle``."""
-        edges = np.cross(self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0])
+        edges = cross(self.corners[:, 1] - self.corners[:, 0], self.corners[:, 2] - self.corners[:, 0])
         unit = edges / np.maximum(np.linalg.norm(edges, axis=1, keepdims=True), 1e-12)
         keys = np.round(self.corners.reshape(-1, 3) * 1e4).astype(np.int64)
-        _, group = np.unique(keys, axis=0, return_inverse=True)
-        order = np.argsort(group.ravel(), kind="stable")
-        starts = np.flatnonzero(np.diff(group.ravel()[order], prepend=-1))
+        key = keys @ np.array([1, 2_000_003, 4_000_037_000_003])
+        order = np.argsort(key, kind="stable")
+        starts = np.flatnonzero(np.diff(key[order], prepend=key[order[0]] - 1))
+        sizes = np.diff(starts, append=len(order))
+        slots = starts[:, None] + np.arange(sizes.max())
+        valid = np.arange(sizes.max()) < sizes[:, None]
+        members = order[np.minimum(slots, len(order) - 1)]
+        near = np.einsum("gic,gjc->gij", unit[members // 3], unit[members // 3]) > np.cos(angle)
+        sums = np.einsum("gij,gjc->gic", near & valid[:, None], edges[members // 3])
         normals = np.empty((len(self) * 3, 3))
-        for members in np.split(order, starts[1:]):
-            faces = members // 3
-            near = unit[faces] @ unit[faces].T > np.cos(angle)
-            normals[members] = near @ edges[faces]
+        normals[members[valid]] = sums[valid]
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
         return replace(self, normals=normals.reshape(-1, 3, 3))
 
@@ -122,7 +125,7 @@ def triangles(
     """A mesh of triangles [F, 3, 3] with one surface; flat normals and planar uv unless given."""
     points = np.asarray(corners, dtype=np.float64).reshape(-1, 3, 3)
     count = len(points)
-    flat = np.cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
+    flat = cross(points[:, 1] - points[:, 0], points[:, 2] - points[:, 0])
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-12)
     if normals is None:
         normals = np.repeat(flat[:, None], 3, axis=1)
@@ -148,3 +151,15 @@ def planar_uv(points: Floats, normals: Floats) -> Floats:
     u = np.where((axis == 0)[:, None], points[:, :, 1], points[:, :, 0])
     v = np.where((axis == 2)[:, None], points[:, :, 1], points[:, :, 2])
     return np.stack([u, v], axis=2)
+
+
+def cross(a: Floats, b: Floats) -> Floats:
+    """Cross products of rows [N, 3] (numpy's own is slow on small arrays)."""
+    return np.stack(
+        [
+            a[:, 1] * b[:, 2] - a[:, 2] * b[:, 1],
+            a[:, 2] * b[:, 0] - a[:, 0] * b[:, 2],
+            a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0],
+        ],
+        axis=1,
+    )

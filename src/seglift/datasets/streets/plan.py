@@ -60,13 +60,13 @@ def make_plan(config: StreetConfig) -> Plan:
         config.ego if config.ego != "auto" else str(rng.choice(["forward", "turning", "standing"], p=[0.6, 0.25, 0.15]))
     )
     duration = config.frames / config.rate
-    speed = {"forward": rng.uniform(6.0, 9.5), "turning": rng.uniform(4.0, 5.0), "standing": 0.0}[ego]
+    speed = {"forward": rng.uniform(6.0, 9.5), "turning": rng.uniform(4.6, 5.8), "standing": 0.0}[ego]
     turn = int(rng.choice([-1, 1])) if ego == "turning" else 0
     travelled = speed * duration
     first = {"forward": rng.uniform(30, 75), "turning": 0.0, "standing": 14.5}[ego]
     path, reach = _straight(speed), 60.0
     if ego == "turning":
-        path, first = _turning(turn, speed, rng.uniform(2.0, 6.0))
+        path, first = _turning(turn, speed, rng.uniform(0.5, 3.0))
         reach = VIEW * 0.6 + travelled
     elif ego == "standing":
         reach = float(min(60.0 + 9.0 * duration, 400.0))

@@ -42,31 +42,32 @@ def wall(
     return quad(points, surface, [[0, 0], [length, 0], [length, z1 - z0], [0, z1 - z0]])
 
 
+SIDES = np.array([[0, 1, 5, 4], [1, 3, 7, 5], [3, 2, 6, 7], [2, 0, 4, 6]])
+TOP, BOTTOM = np.array([[4, 5, 7, 6]]), np.array([[2, 3, 1, 0]])
+
+
+def _faces_of_box(low: ArrayLike, high: ArrayLike, quads: Floats, surface: Surface) -> Mesh:
+    """Some of a box's faces; corner i has x high if bit 0 of i is set, y if bit 1, z if bit 2."""
+    bounds = np.stack([np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)])
+    bits = (np.arange(8)[:, None] >> np.arange(3)) & 1
+    corners = bounds[bits, np.arange(3)]
+    return triangles(corners[quads[:, [[0, 1, 2], [0, 2, 3]]]], surface)
+
+
 def box(
     x0: float, y0: float, z0: float, x1: float, y1: float, z1: float, surface: Surface, top: Surface | None = None
 ) -> Mesh:
     """An axis-parallel box without bottom; ``top`` may have a surface of its own."""
-    return merge(
-        [
-            wall((x0, y0), (x1, y0), z0, z1, surface),
-            wall((x1, y0), (x1, y1), z0, z1, surface),
-            wall((x1, y1), (x0, y1), z0, z1, surface),
-            wall((x0, y1), (x0, y0), z0, z1, surface),
-            rectangle(x0, y0, x1, y1, z1, top or surface),
-        ]
-    )
+    low, high = (x0, y0, z0), (x1, y1, z1)
+    if top is None:
+        return _faces_of_box(low, high, np.concatenate([SIDES, TOP]), surface)
+    return merge([_faces_of_box(low, high, SIDES, surface), _faces_of_box(low, high, TOP, top)])
 
 
 def block(center: Sequence[float], size: Sequence[float], surface: Surface) -> Mesh:
     """A closed box by centre and size (x, y, z)."""
     low, high = np.asarray(center) - np.asarray(size) / 2, np.asarray(center) + np.asarray(size) / 2
-    bottom = [
-        [low[0], high[1], low[2]],
-        [high[0], high[1], low[2]],
-        [high[0], low[1], low[2]],
-        [low[0], low[1], low[2]],
-    ]
-    return merge([box(*low, *high, surface), quad(bottom, surface)])
+    return _faces_of_box(low, high, np.concatenate([SIDES, TOP, BOTTOM]), surface)
 
 
 def loft(rings: ArrayLike, surface: Surface, closed: bool = True) -> Mesh:

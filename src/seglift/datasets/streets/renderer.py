@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +26,25 @@ from seglift.datasets.streets.scene import Scene, build_scene
 from seglift.datasets.streets.shading import Shader
 from seglift.datasets.streets.tracing import Hits, Moment
 
+WORKERS = 2
+KEPT_INSTANTS = 2 * WORKERS + 2
+
 
 def render_street(config: StreetConfig) -> Iterator[StreetFrame]:
-    """Renders the clip of ``config`` lazily, frame by frame; memory does not grow with the number of frames.
+    """Renders the clip of ``config`` lazily, two frames at a time; memory does not grow with the number of frames.
 
     Raises:
         UserError: from :class:`StreetConfig`, when a value is out of range.
     """
     renderer = Renderer(build_scene(config))
-    for index in range(config.frames):
-        yield renderer.frame(index)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        pending: deque[Future[StreetFrame]] = deque()
+        for index in range(config.frames):
+            pending.append(pool.submit(renderer.frame, index))
+            if len(pending) > WORKERS:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,7 @@ class Renderer:
         self.scene = scene
         self._shader = Shader(scene, build_atlas(scene.style.name, scene.style.grit))
         self._instants: dict[int, Instant] = {}
+        self._lock = Lock()
         self._hood: Hood | None = None
         if scene.config.hood:
             rng = numpy_generator(scene.config.seed, "streets", "hood")
@@ -86,15 +99,16 @@ class Renderer:
         return StreetFrame(index, image, labels, instances, depth, flows[0], flows[1], hidden[0], hidden[1])
 
     def _instant(self, index: int) -> Instant:
-        """The instant of a frame; the three last used are kept."""
-        found = self._instants.pop(index, None)
-        if found is None:
-            corners, normals = self.scene.moved(index)
-            found = Instant(self.scene.camera(index), corners, normals, self.scene.moment(corners))
-        self._instants[index] = found
-        while len(self._instants) > 3:
-            self._instants.pop(next(iter(self._instants)))
-        return found
+        """The instant of a frame; the last used ones are kept."""
+        with self._lock:
+            found = self._instants.pop(index, None)
+            if found is None:
+                corners, normals = self.scene.moved(index)
+                found = Instant(self.scene.camera(index), corners, normals, self.scene.moment(corners))
+            self._instants[index] = found
+            while len(self._instants) > KEPT_INSTANTS:
+                self._instants.pop(next(iter(self._instants)))
+            return found
 
     def _correspondence(
         self, now: Instant, other: Instant, rays: Floats, hits: Hits, hood: NDArray[np.bool_] | None

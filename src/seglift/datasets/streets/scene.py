@@ -75,7 +75,7 @@ class Scene:
             return corners, normals
         poses = np.stack([motion(self.time(frame)) for motion in self.motions])[self.part]
         turned = np.transpose(poses[:, :, :3], (0, 2, 1))
-        return corners @ turned + poses[:, None, :, 3], normals @ turned
+        return np.einsum("nkc,ncd->nkd", corners, turned) + poses[:, None, :, 3], np.einsum("nkc,ncd->nkd", normals, turned)
 
     def moment(self, corners: Floats) -> Moment:
         """The scene to trace with movers at ``corners`` (of :meth:`moved`)."""
@@ -105,5 +105,5 @@ def build_scene(config: StreetConfig) -> Scene:
 def _sun(rng: np.random.Generator, style: StreetStyle) -> Floats:
     """Rather along the street than across it, so that its light reaches the ground between the houses."""
     height = np.radians(rng.uniform(*style.sun_height))
-    azimuth = rng.uniform(0.15, 0.75) * rng.choice([-1, 1]) + (np.pi if rng.random() < 0.75 else 0.0)
+    azimuth = rng.uniform(0.12, 0.55) * rng.choice([-1, 1]) + (np.pi if rng.random() < 0.75 else 0.0)
     return np.array([np.sin(azimuth) * np.cos(height), np.cos(azimuth) * np.cos(height), np.sin(height)])

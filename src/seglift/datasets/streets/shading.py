@@ -16,6 +16,8 @@ from seglift.datasets.streets.scene import Scene
 from seglift.datasets.streets.tracing import Hits, Moment
 
 LIFT = 2e-3
+SHELTER = 7.0
+SHADOW_REACH = 90.0
 LEAVES = TEXTURE_INDEX["leaves"]
 CLOUDS = TEXTURE_INDEX["clouds"]
 F32 = NDArray[np.float32]
@@ -68,7 +70,7 @@ class Shader:
             spread: angle of a pixel, radians.
         """
         count = len(directions)
-        length = np.linalg.norm(directions, axis=1)
+        length = np.sqrt(np.einsum("nc,nc->n", directions, directions))
         view = (directions / length[:, None]).astype(np.float32)
         found = np.flatnonzero(hits.face >= 0)
         color, lit, normal = (
@@ -100,7 +102,7 @@ class Shader:
     ) -> tuple[F32, F32, F32]:
         style = self._style
         normal = np.einsum("nk,nkc->nc", weights, normals[face])
-        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
+        normal /= np.maximum(np.sqrt(np.einsum("nc,nc->n", normal, normal)), 1e-6)[:, None]
         texture = self._texture[face]
         leafy = texture == LEAVES
         facing = np.einsum("nc,nc->n", normal, view)
@@ -111,7 +113,7 @@ class Shader:
         texel = self._atlas.sample(texture, uv, distance * np.float32(spread) * slant ** np.float32(-0.65))
         albedo = texel[:, :3] ** 2 * (1 + texel[:, 3:] * (self._tint[face] - 1))
         lit, open_sky = self._visibility(moment, points, normal, distance, leafy)
-        towards = normal @ self._sun
+        towards = _dot(normal, self._sun)
         wrapped = np.where(leafy, 0.30 + 0.70 * towards, towards)
         sun = (np.maximum(wrapped, 0) * lit)[:, None] * np.array(style.sun, np.float32)
         up = normal[:, 2:] * 0.5 + 0.5
@@ -130,13 +132,14 @@ class Shader:
         lift = (LIFT + 2e-4 * distance)[:, None] * normal
         starts = np.ascontiguousarray(points + lift, dtype=np.float32)
         lit = np.zeros(len(points), np.float32)
-        awake = np.flatnonzero((normal @ self._sun > 0) | leafy)
+        awake = np.flatnonzero((_dot(normal, self._sun) > 0) | leafy)
         rays = np.tile(self._sun, (len(awake), 1))
-        limit = np.full(len(awake), 400, np.float32)
+        limit = np.full(len(awake), SHADOW_REACH, np.float32)
         lit[awake] = ~moment.blocked(starts[awake], rays, limit)
         upward = normal * np.float32(0.55) + np.array([0, 0, 1.0], np.float32)
-        reach = np.minimum(moment.reach(starts, np.ascontiguousarray(upward, dtype=np.float32)), 8.0)
-        open_sky = np.where(leafy, 0.55, 0.42) + np.where(leafy, 0.45, 0.58) * (reach / 8.0) ** 0.6
+        limit = np.full(len(points), SHELTER, np.float32)
+        reach = moment.reach(starts, np.ascontiguousarray(upward, dtype=np.float32), limit)
+        open_sky = np.where(leafy, 0.55, 0.42) + np.where(leafy, 0.45, 0.58) * (reach / SHELTER) ** 0.6
         return lit, open_sky.astype(np.float32)
 
     def _mirror(self, view: F32, normal: F32, gloss: F32, lit: F32) -> F32:
@@ -149,7 +152,7 @@ class Shader:
         street = np.array(style.bounce, np.float32) * np.float32(0.7)
         sky = np.array(style.horizon, np.float32) * 0.75
         light = street + rise * (sky - street)
-        spark = np.maximum(bounce @ self._sun, 0) ** 120 * lit * 5
+        spark = np.maximum(_dot(bounce, self._sun), 0) ** 120 * lit * 5
         return np.asarray(share[:, None] * (light + spark[:, None] * np.array(style.sun, np.float32)), np.float32)
 
     def _hazed(self, color: F32, distance: F32) -> F32:
@@ -173,6 +176,10 @@ class Shader:
         cover = cover * cover * (3 - 2 * cover) * np.clip(rise * 6, 0, 1)
         shade = 1.0 - 0.22 * np.clip((amount - 0.6) * 2, 0, 1)
         color += cover * (np.array(style.cloud, np.float32) * shade - color)
-        glow = np.maximum(view @ self._sun, 0)[:, None]
+        glow = np.maximum(_dot(view, self._sun), 0)[:, None]
         color += (0.30 * glow**8 + 0.5 * glow**90) * np.array(style.sun, np.float32) * np.float32(0.35)
         return np.asarray(color, np.float32)
+
+
+def _dot(vectors: F32, direction: F32) -> F32:
+    return vectors[:, 0] * direction[0] + vectors[:, 1] * direction[1] + vectors[:, 2] * direction[2]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from seglift.datasets.streets.mesh import Floats
 
-FAR = 1e30
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,13 @@ class Tracer:
             return np.zeros(len(origins), bool)
         return np.asarray(self._scene.run(origins, directions, dists=limit.copy(), query="OCCLUDED") != -1)
 
-    def reach(self, origins: NDArray[np.float32], directions: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Distance to the first face on each ray; FAR or more where there is none."""
+    def reach(
+        self, origins: NDArray[np.float32], directions: NDArray[np.float32], limit: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Distance to the first face on each ray, at most ``limit`` (in units of its direction)."""
         if not self.count or not len(origins):
-            return np.full(len(origins), FAR, np.float32)
-        return np.asarray(self._scene.run(origins, directions, query="DISTANCE"), np.float32)
+            return limit
+        return np.minimum(self._scene.run(origins, directions, dists=limit.copy(), query="DISTANCE"), limit)
 
 
 class Moment:
@@ -96,6 +97,8 @@ class Moment:
         found[left] = self.movers.blocked(origins[left], directions[left], limit[left])
         return found
 
-    def reach(self, origins: NDArray[np.float32], directions: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Distance to the first thing on each ray."""
-        return np.minimum(self.static.reach(origins, directions), self.movers.reach(origins, directions))
+    def reach(
+        self, origins: NDArray[np.float32], directions: NDArray[np.float32], limit: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Distance to the first thing on each ray, at most ``limit``."""
+        return self.movers.reach(origins, directions, self.static.reach(origins, directions, limit))

@@ -51,13 +51,13 @@ def tree(rng: np.random.Generator, leaf: Color, bark: Color) -> Mesh:
         shade = rng.uniform(0.82, 1.12)
         tone = Surface("leaves", (leaf[0] * shade, leaf[1] * shade, leaf[2] * shade), VEGETATION)
         parts.append(lump(rng, center, radii, tone))
-        directions = rng.normal(size=(70, 3))
+        directions = rng.normal(size=(90, 3))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-        cards.append(center + directions * radii * rng.uniform(0.95, 1.28, (70, 1)))
+        cards.append(center + directions * radii * rng.uniform(0.95, 1.28, (90, 1)))
         if i < 4:
             start = middle * np.array([0.7, 0.7, 0]) + np.array([0, 0, trunk * rng.uniform(0.75, 1.0)])
             parts.append(tube([start, (start + center) / 2 + [0, 0, -0.1], center], [0.08, 0.06, 0.03], wood, 6, False))
-    parts.append(leaf_cards(rng, np.concatenate(cards), middle, 0.20, green))
+    parts.append(leaf_cards(rng, np.concatenate(cards), middle, 0.14, green))
     return merge(parts)
 
 

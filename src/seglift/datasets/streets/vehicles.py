@@ -117,7 +117,7 @@ def _shell(profile: Profile, paint: Surface) -> Mesh:
 
 
 def _panes(profile: Profile, label: int) -> Mesh:
-    pane = Surface("plain", GLASS, label, gloss=0.55)
+    pane = Surface("plain", GLASS, label, gloss=0.32)
     parts = []
     for first, last in profile.windows:
         y, _, belt, roof, wide, narrow = _section(profile, np.linspace(first, last, 7))
@@ -211,7 +211,7 @@ def truck(rng: np.random.Generator, colors: tuple[Color, ...], speed: float = 0.
     """A box truck, 7.2 m long."""
     paint = Surface("plain", colors[int(rng.integers(len(colors)))], TRUCK, gloss=0.1)
     cargo = Surface("plain", (0.72, 0.71, 0.68), TRUCK)
-    dark, pane = Surface("plain", (0.02, 0.02, 0.02), TRUCK), Surface("plain", GLASS, TRUCK, gloss=0.5)
+    dark, pane = Surface("plain", (0.02, 0.02, 0.02), TRUCK), Surface("plain", GLASS, TRUCK, gloss=0.32)
     stripe = Surface("plain", colors[int(rng.integers(len(colors)))], TRUCK)
     cab = [(1.75, 0.5, 2.6), (3.0, 0.5, 2.65), (3.35, 0.5, 2.35), (3.6, 0.45, 1.5)]
     rings = [[[-w, y, low], [w, y, low], [w, y, high], [-w, y, high]] for y, low, high in cab for w in (1.12,)]
@@ -264,7 +264,7 @@ def bus(rng: np.random.Generator, colors: tuple[Color, ...], speed: float = 0.0,
 
 def _coach(color: Color, label: int, length: float, height: float, half: float, y0: float) -> Mesh:
     paint = Surface("plain", color, label, gloss=0.12)
-    light, pane = Surface("plain", (0.7, 0.7, 0.68), label), Surface("plain", GLASS, label, gloss=0.5)
+    light, pane = Surface("plain", (0.7, 0.7, 0.68), label), Surface("plain", GLASS, label, gloss=0.32)
     shape = [(-0.5, 0.93), (-0.494, 0.98), (-0.48, 1.0), (0.48, 1.0), (0.494, 0.98), (0.5, 0.93)]
     outline = np.array([[-1, 0.30], [1, 0.30], [1, 2.75], [0.9, 3.0], [0, height], [-0.9, 3.0], [-1, 2.75]])
     rings = []
