@@ -1,4 +1,4 @@
-"""Signs of whether a carried label is right: does the keyframe look the same there, and how deep inside its label."""
+"""Signs of whether a carried label is right: does the keyframe look the same there, did the motion return home."""
 
 from __future__ import annotations
 
@@ -9,73 +9,52 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from seglift.motion.maps import sample_bilinear
 from seglift.motion.warp import warp_image
 from seglift.propagation.state import Propagated
 
-SUPPORT_SIGMA = 0.8
-PHOTOMETRIC_SIGMA = 1.5
-
-
-def label_support(labels: Tensor) -> Tensor:
-    """Share of a pixel's neighbourhood that has its own label: 1 inside, small on thin or ragged parts and at edges.
-
-    Args:
-        labels: uint8 ``[B, H, W]``.
-
-    Returns:
-        float32 ``[B, H, W]`` in (0, 1]: Gaussian-weighted (sigma 0.8 pixels) over 5 x 5, the border replicated.
-    """
-    weights = _gaussian(SUPPORT_SIGMA, 2)
-    height, width = labels.shape[-2:]
-    padded = functional.pad(labels[None].float(), (2, 2, 2, 2), mode="replicate")[0].to(labels.dtype)
-    support = torch.zeros(labels.shape, dtype=torch.float32, device=labels.device)
-    for row, vertical in enumerate(weights):
-        for column, horizontal in enumerate(weights):
-            same = padded[:, row : row + height, column : column + width] == labels
-            support.add_(same, alpha=vertical * horizontal)
-    return support
+WINDOW = 5
+"""Side of the window, in pixels, over which the photometric error is averaged."""
 
 
 def observe(state: Propagated, image: Tensor) -> Propagated:
-    """Adds evidence to a state.
+    """Compares the keyframe with the frame that its labels were carried to.
 
     Args:
         state: on the frame whose image is given.
         image: RGB uint8 ``[B, 3, H, W]``.
 
     Returns:
-        The state with ``evidence``, float32 ``[B, 2, H, W]``: photometric error of the keyframe's image warped here (the
-        largest difference of a colour channel, 0..255, smoothed with sigma 1.5 pixels), and the support of the
-        keyframe's label where it was taken (see :func:`label_support`).
+        The state with ``photometric``, uint8 ``[B, H, W]`` in 0..255: the largest difference of a colour channel
+        between the keyframe warped here and ``image``, averaged over 5 x 5 pixels.
     """
     warped = warp_image(state.origin.image, state.sampling_map)
-    error = _largest_difference(warped, image)
-    support = sample_bilinear(state.origin.support[:, None], state.sampling_map)
-    return replace(state, evidence=torch.cat((_smooth(error), support), dim=1))
+    return replace(state, photometric=photometric_difference(warped, image))
 
 
-def _largest_difference(first: Tensor, second: Tensor) -> Tensor:
-    """``max_c |first - second|`` of uint8 images ``[B, 3, H, W]``, as float32 ``[B, 1, H, W]``."""
-    difference = torch.maximum(first, second) - torch.minimum(first, second)
-    return difference.amax(1, keepdim=True).to(torch.float32)
-
-
-def _smooth(values: Tensor) -> Tensor:
-    """Gaussian smoothing of float32 ``[B, 1, H, W]``, sigma 1.5 pixels over 13 x 13, the border mirrored."""
-    radius = int(4 * PHOTOMETRIC_SIGMA)
-    if values.device.type == "cpu":
-        size = (2 * radius + 1, 2 * radius + 1)
-        out = torch.empty_like(values)
-        for item in range(values.shape[0]):
-            cv2.GaussianBlur(values[item, 0].numpy(), size, PHOTOMETRIC_SIGMA, out[item, 0].numpy())
+def photometric_difference(first: Tensor, second: Tensor) -> Tensor:
+    """Largest channel difference of two RGB images uint8 ``[B, 3, H, W]``, mean of 5 x 5: uint8 ``[B, H, W]``."""
+    if first.device.type == "cpu":
+        out = first.new_empty((first.shape[0], *first.shape[2:]))
+        for item in range(first.shape[0]):
+            a, b = (image[item].permute(1, 2, 0).contiguous().numpy() for image in (first, second))
+            red, green, blue = cv2.split(cv2.absdiff(a, b))
+            cv2.blur(cv2.max(cv2.max(red, green), blue), (WINDOW, WINDOW), out[item].numpy())
         return out
-    kernel = torch.tensor(_gaussian(PHOTOMETRIC_SIGMA, radius), device=values.device)
-    padded = functional.pad(values, (radius, radius, radius, radius), mode="reflect")
-    return functional.conv2d(functional.conv2d(padded, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
+    difference = (torch.maximum(first, second) - torch.minimum(first, second)).amax(1, keepdim=True).float()
+    border = WINDOW // 2
+    padded = functional.pad(difference, (border, border, border, border), mode="reflect")
+    return functional.avg_pool2d(padded, WINDOW, stride=1)[:, 0].round().to(torch.uint8)
 
 
-def _gaussian(sigma: float, radius: int) -> list[float]:
-    positions = torch.arange(-radius, radius + 1, dtype=torch.float64)
-    kernel = torch.exp(-(positions**2) / (2 * sigma**2))
-    return [float(value) for value in kernel / kernel.sum()]
+def reliability(state: Propagated) -> Tensor:
+    """Weight of each pixel's vote, float32 ``[B, H, W]``, above 0: ``1 / (sqrt(e + 0.5) (p + 4))``.
+
+    ``e`` is the worst forward-backward error on the way (pixels), ``p`` the photometric error (0..255). What
+    lay out of view needs no further doubt: the replicated border does not look like what came into view.
+
+    Raises:
+        ValueError: nobody observed the state.
+    """
+    if state.photometric is None:
+        raise ValueError("the state was not observed; walk with observe=True")
+    return 1.0 / ((state.error + 0.5).sqrt_() * (state.photometric + 4.0))

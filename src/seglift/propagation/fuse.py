@@ -1,4 +1,4 @@
-"""One label per pixel out of what both keyframes say, and how sure it is."""
+"""One label for every pixel out of what both keyframes say."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seglift.propagation.confidence import motion_confidence
+from seglift.propagation.evidence import reliability
 from seglift.propagation.provenance import EARLIER, LATER, NONE
 from seglift.propagation.state import Propagated
 from seglift.propagation.traverse import BothSides
+from seglift.propagation.vote import add_votes
+
+CHUNK = 1 << 15
+"""Pixels voted on at a time, to bound memory."""
 
 
 @dataclass(frozen=True)
@@ -17,9 +23,9 @@ class Fused:
     """The result for one frame.
 
     Attributes:
-        labels: uint8 ``[B, H, W]`` space index.
-        confidence: float32 ``[B, H, W]`` in 0..1.
-        provenance: uint8 ``[B, H, W]``, see :mod:`seglift.propagation.provenance`.
+        labels: uint8 ``[1, H, W]`` space index.
+        confidence: float32 ``[1, H, W]`` in 0..1.
+        provenance: uint8 ``[1, H, W]``, see :mod:`seglift.propagation.provenance`.
     """
 
     labels: Tensor
@@ -27,26 +33,52 @@ class Fused:
     provenance: Tensor
 
 
-def side_cost(state: Propagated) -> Tensor:
-    """How doubtful each pixel of a side is, float32 ``[B, H, W]``, lower is better."""
-    if state.evidence is None:
-        raise ValueError("the state has no evidence; walk with observe=True")
-    photometric, support = state.evidence[:, 0], state.evidence[:, 1]
-    cost = 0.5 * torch.log(state.error + 0.5) + torch.log(photometric + 4.0) - 2.0 * torch.log(support.clamp_min(1e-3))
-    return cost + 4.0 * state.out_of_view
+def fuse_votes(earlier: Propagated, later: Propagated, num_indices: int) -> tuple[Tensor, Tensor]:
+    """Keeps what both sides say; where they differ, a vote by reliability decides.
+
+    Args:
+        earlier: from the earlier keyframe, observed, batch size 1.
+        later: from the later keyframe, observed.
+        num_indices: space indices are below it.
+
+    Returns:
+        Labels uint8 ``[1, H, W]``, and where they are the earlier side's rather than the later one's, bool.
+    """
+    weights = reliability(earlier), reliability(later)
+    first = weights[0] >= weights[1]
+    labels = earlier.labels.clone()
+    flat, differ = labels.view(-1), torch.nonzero(earlier.labels.flatten() != later.labels.flatten())[:, 0]
+    for pixels in torch.split(differ, CHUNK):
+        votes = torch.zeros(len(pixels), num_indices, device=labels.device)
+        for state, weight in zip((earlier, later), weights, strict=True):
+            add_votes(votes, state, weight.flatten()[pixels], pixels)
+        flat[pixels] = votes.argmax(1).to(torch.uint8)
+    is_earlier, is_later = labels == earlier.labels, labels == later.labels
+    return labels, torch.where(is_earlier == is_later, first, is_earlier)
 
 
-def fuse_motion(sides: BothSides, size: tuple[int, int], unknown: int) -> Fused:
-    """..."""
+def fuse_motion(sides: BothSides, nothing: Fused, num_indices: int) -> Fused:
+    """Decides a frame from motion alone.
+
+    Args:
+        sides: what was carried to the frame, observed.
+        nothing: what to say where neither side says anything.
+        num_indices: space indices are below it.
+    """
     earlier, later = sides.earlier, sides.later
-    if earlier is None or later is None:
-        state = earlier or later
-        if state is None:
-            labels = torch.full((1, *size), unknown, dtype=torch.uint8)
-            return Fused(labels, torch.zeros(1, *size), torch.full_like(labels, NONE))
-        provenance = torch.full_like(state.labels, EARLIER if earlier is not None else LATER)
-        return Fused(state.labels, torch.exp(-side_cost(state).clamp_min(0)), provenance)
-    first = side_cost(earlier) <= side_cost(later)
-    labels = torch.where(first, earlier.labels, later.labels)
-    provenance = torch.where(first, EARLIER, LATER).to(torch.uint8)
-    return Fused(labels, torch.full(labels.shape, 0.5), provenance)
+    if earlier is not None and later is not None:
+        labels, from_earlier = fuse_votes(earlier, later, num_indices)
+        provenance = torch.where(from_earlier, EARLIER, LATER).to(torch.uint8)
+    elif earlier is not None:
+        labels, provenance = earlier.labels, torch.full_like(earlier.labels, EARLIER)
+    elif later is not None:
+        labels, provenance = later.labels, torch.full_like(later.labels, LATER)
+    else:
+        return nothing
+    return Fused(labels, motion_confidence(labels, earlier, later), provenance)
+
+
+def know_nothing(size: tuple[int, int], unknown: int, device: torch.device | str = "cpu") -> Fused:
+    """A frame that nobody says anything about: ``unknown`` (a space index) everywhere, at confidence 0."""
+    labels = torch.full((1, *size), unknown, dtype=torch.uint8, device=device)
+    return Fused(labels, torch.zeros(labels.shape, device=device), torch.full_like(labels, NONE))

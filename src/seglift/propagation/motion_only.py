@@ -39,7 +39,7 @@ class MotionOnly:
 
 
 def carry_trace(trace: Tensor, step_map: Tensor, error: Tensor) -> Tensor:
-    """Carries position, error and visibility one step on.
+    """Carries position, worst error and visibility one step on.
 
     Args:
         trace: float32 ``[B, 4, H, W]`` of :class:`~seglift.propagation.state.Propagated`, on the source.
@@ -47,10 +47,10 @@ def carry_trace(trace: Tensor, step_map: Tensor, error: Tensor) -> Tensor:
         error: forward-backward error of this step, float32 ``[B, H, W]`` in pixels.
 
     Returns:
-        float32 ``[B, 4, H, W]`` on the target: the map composed, the error summed, the out-of-view share joined.
+        float32 ``[B, 4, H, W]`` on the target: the map composed, the worse error kept, the out-of-view share joined.
     """
     carried = sample_bilinear(trace, step_map)
-    carried[:, 2] += error
+    torch.maximum(carried[:, 2], error, out=carried[:, 2])
     carried[:, 3].masked_fill_(outside(step_map, trace.shape[2], trace.shape[3]), 1.0)
     return carried
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from seglift.base.errors import UserError
 from seglift.propagation.state import FLOW_STEP, Origin, Propagated, StepMotion
 
-BYTES_PER_PIXEL = 22
+BYTES_PER_PIXEL = 17
 """About what a frame between two keyframes takes on disk until its gap is done."""
 
 
@@ -66,28 +66,38 @@ class Spill:
 
 
 def pack_state(state: Propagated, exact: bool) -> dict[str, Tensor]:
-    """Arrays of a state (its origin left out). ``exact`` keeps the whole trace, for checkpoints to step on from;
-    otherwise only what fusing needs: error as float16, no map.
+    """Arrays of a state (its origin left out).
+
+    Args:
+        state: the state.
+        exact: keep the whole trace, for checkpoints to step on from; otherwise what fusing reads, compactly: the map
+            as uint16 over the frame's longer side, the rest as float16.
     """
-    trace = state.trace if exact else state.trace[:, 2:].to(torch.float16)
-    arrays = {
-        "labels": state.labels,
-        "trace": trace.permute(0, 2, 3, 1),
-        "filled": state.filled,
-        "distance": torch.tensor(state.distance),
-    }
-    if state.evidence is not None and not exact:
-        arrays["evidence"] = state.evidence.permute(0, 2, 3, 1).to(torch.float16)
+    arrays = {"labels": state.labels, "filled": state.filled, "distance": torch.tensor(state.distance)}
+    if exact:
+        return arrays | {"trace": state.trace.permute(0, 2, 3, 1)}
+    place = ((state.sampling_map + 1.0) / _map_step(state.labels)).round_().clamp_(0, 65535).to(torch.int32)
+    arrays["place"] = place.to(torch.uint16).permute(0, 2, 3, 1)
+    arrays["signs"] = state.trace[:, 2:].to(torch.float16).permute(0, 2, 3, 1)
+    if state.photometric is not None:
+        arrays["photometric"] = state.photometric
     return arrays
 
 
 def unpack_state(arrays: dict[str, Tensor], origin: Origin) -> Propagated:
-    """The state of :func:`pack_state`; a packed one without map has NaN there."""
-    trace = arrays["trace"].to(torch.float32).permute(0, 3, 1, 2)
-    if trace.shape[1] == 2:
-        trace = torch.cat((torch.full_like(trace, torch.nan), trace), dim=1)
-    evidence = arrays["evidence"].to(torch.float32).permute(0, 3, 1, 2) if "evidence" in arrays else None
-    return Propagated(arrays["labels"], trace, arrays["filled"], origin, int(arrays["distance"]), evidence)
+    """The state of :func:`pack_state`."""
+    labels, distance = arrays["labels"], int(arrays["distance"])
+    if "trace" in arrays:
+        trace = arrays["trace"].permute(0, 3, 1, 2)
+    else:
+        place = arrays["place"].to(torch.float32) * _map_step(labels) - 1.0
+        trace = torch.cat((place, arrays["signs"].to(torch.float32)), dim=3).permute(0, 3, 1, 2)
+    return Propagated(labels, trace, arrays["filled"], origin, distance, arrays.get("photometric"))
+
+
+def _map_step(labels: Tensor) -> float:
+    """Coordinates from -1 to one past the longer side, in 65535 steps."""
+    return (max(labels.shape[-2:]) + 2.0) / 65535.0
 
 
 def as_spilled(state: Propagated) -> Propagated:
@@ -96,9 +106,9 @@ def as_spilled(state: Propagated) -> Propagated:
 
 
 def pack_motion(motion: StepMotion) -> dict[str, Tensor]:
-    """Arrays of a step: the flow as int16 in steps of ``FLOW_STEP`` (exact), the error as float32."""
+    """Arrays of a step: the flow as int16 in steps of ``FLOW_STEP`` and the error as float16, both exact."""
     flow = (motion.flow / FLOW_STEP).to(torch.int16).permute(0, 2, 3, 1)
-    return {"flow": flow, "error": motion.error}
+    return {"flow": flow, "error": motion.error.to(torch.float16)}
 
 
 def unpack_motion(arrays: dict[str, Tensor]) -> StepMotion:

@@ -38,12 +38,10 @@ class Origin:
     Attributes:
         labels: uint8 ``[B, H, W]`` space index, as the human drew them.
         image: RGB uint8 ``[B, 3, H, W]``.
-        support: float32 ``[B, H, W]`` in 0..1: see :func:`seglift.propagation.evidence.label_support`.
     """
 
     labels: Tensor
     image: Tensor
-    support: Tensor
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,12 @@ class Propagated:
     Attributes:
         labels: uint8 ``[B, H, W]`` space index on this frame.
         trace: float32 ``[B, 4, H, W]``, carried together so that a step is one sampling: the x and y a pixel has in the
-            keyframe, the forward-backward error accumulated on the way (pixels), and the share (0..1) of it that lay
-            out of view on the way.
+            keyframe, the worst forward-backward error of the steps on the way (pixels), and the share (0..1) of it
+            that lay out of view on the way.
         filled: bool ``[B, H, W]``: where the labels came from a segmentation model on the way.
         origin: the keyframe.
         distance: frames from the keyframe.
-        evidence: float32 ``[B, 2, H, W]``: photometric error against the keyframe and support of its label, see
+        photometric: uint8 ``[B, H, W]``: how different the keyframe looks there (0..255), see
             :func:`seglift.propagation.evidence.observe`; None where nobody looked.
     """
 
@@ -67,7 +65,7 @@ class Propagated:
     filled: Tensor
     origin: Origin
     distance: int
-    evidence: Tensor | None = None
+    photometric: Tensor | None = None
 
     @property
     def sampling_map(self) -> Tensor:
@@ -76,7 +74,7 @@ class Propagated:
 
     @property
     def error(self) -> Tensor:
-        """Accumulated forward-backward error in pixels, float32 ``[B, H, W]``."""
+        """Worst forward-backward error of the steps on the way, float32 ``[B, H, W]`` in pixels."""
         return self.trace[:, 2]
 
     @property
@@ -151,9 +149,14 @@ def estimate_pair(estimator: MotionEstimator, first: Tensor, second: Tensor) -> 
     onto_second = _rounded(estimator(first, second))
     onto_first = _rounded(estimator(second, first))
     return (
-        StepMotion(onto_second, forward_backward_error(onto_second, onto_first)),
-        StepMotion(onto_first, forward_backward_error(onto_first, onto_second)),
+        StepMotion(onto_second, _half(forward_backward_error(onto_second, onto_first))),
+        StepMotion(onto_first, _half(forward_backward_error(onto_first, onto_second))),
     )
+
+
+def _half(error: Tensor) -> Tensor:
+    # What is spilled as float16 is exactly what was used.
+    return error.to(torch.float16).to(torch.float32)
 
 
 def _rounded(flow: Tensor) -> Tensor:

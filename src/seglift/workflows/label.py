@@ -21,7 +21,6 @@ from seglift.base.errors import UserError
 from seglift.base.progress import ProgressBar
 from seglift.labels.reading import read_label
 from seglift.motion.estimator import get_estimator
-from seglift.propagation.evidence import label_support
 from seglift.propagation.fuse import Fused
 from seglift.propagation.provenance import HUMAN
 from seglift.propagation.spill import BYTES_PER_PIXEL, Spill
@@ -188,7 +187,7 @@ class _Run:
         if known is None:
             path = self.plan.keyframe_at[index].label
             labels = torch.from_numpy(read_label(path, self.plan.space))[None].to(self.device)
-            known = self._origins[index] = Origin(labels, self.frames(index), label_support(labels))
+            known = self._origins[index] = Origin(labels, self.frames(index))
             if len(self._origins) > KEYFRAMES_CACHED:
                 self._origins.popitem(last=False)
         return known

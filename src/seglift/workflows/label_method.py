@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from seglift.propagation.fuse import Fused, fuse_motion
+from seglift.propagation.fuse import Fused, fuse_motion, know_nothing
 from seglift.propagation.motion_only import MotionOnly
 from seglift.propagation.state import GetFrame, Origin, Propagator
 from seglift.propagation.traverse import BothSides
@@ -46,7 +46,7 @@ def make_method(plan: LabelPlan, work: Path, frames: GetFrame, origin: Callable[
     """
     del work, frames, origin
     config, space = plan.config, plan.space
-    size = plan.clip.frames.size
     void = space.unknown_index if config.out_of_view == "void" else None
     carry = MotionOnly(recursive=config.resample == "recursive", void=void)
-    return Method(carry, lambda sides: fuse_motion(sides, size, space.unknown_index))
+    nothing = know_nothing(plan.clip.frames.size, space.unknown_index, config.device)
+    return Method(carry, lambda sides: fuse_motion(sides, nothing, space.num_indices))
