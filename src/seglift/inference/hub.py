@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,7 +124,7 @@ def load_hub_model(name: str, space: LabelSpace, device: str | torch.device = "c
         import transformers
     except ImportError as error:
         raise UserError(f"hf:{name} needs transformers, which is not installed; pip install 'seglift[hf]'") from error
-    config = _fetch(transformers.AutoConfig, name)
+    config = _fetch(transformers.AutoConfig.from_pretrained, name, trust_remote_code=False)
     universal = type(config) in transformers.MODEL_FOR_UNIVERSAL_SEGMENTATION_MAPPING
     if not universal and type(config) not in transformers.MODEL_FOR_SEMANTIC_SEGMENTATION_MAPPING:
         raise UserError(
@@ -130,37 +132,40 @@ def load_hub_model(name: str, space: LabelSpace, device: str | torch.device = "c
             " OneFormer, ...); give another"
         )
     kinds = (transformers.AutoModelForSemanticSegmentation, transformers.AutoModelForUniversalSegmentation)
-    network = _fetch(kinds[universal], name)
+    network = _fetch(kinds[universal].from_pretrained, name, trust_remote_code=False)
     names = [str(config.id2label[number]) for number in sorted(config.id2label)]
     mapping = map_classes(names, space, f"hf:{name}")
     note = mapping.describe()
     if note is not None:
         say(f"hf:{name} mapped by name to {space.name}: {note}")
     tokens = _task_tokens(transformers, name, config) if config.model_type == ONEFORMER else None
-    preprocessing = read_preprocessing(_fetch(transformers.AutoImageProcessor, name))
+    # Only read, not built: OneFormer's image processor would ask the hub for a file of its own.
+    values, _ = _fetch(transformers.BaseImageProcessor.get_image_processor_dict, name)
+    preprocessing = read_preprocessing(values)
     return HubModel(
         network.to(device), space.train_names, mapping, preprocessing, None if tokens is None else tokens.to(device)
     )
 
 
-def read_preprocessing(processor: Any) -> Preprocessing:
-    """What a transformers image processor does, as far as a semantic model needs it.
+def read_preprocessing(values: Mapping[str, Any]) -> Preprocessing:
+    """What a transformers image processor with these settings does, as far as a semantic model needs it.
 
     A size given as height and width (which would distort) counts by its shorter side.
     """
     factor = 255.0
-    if getattr(processor, "do_rescale", True):
-        factor *= float(getattr(processor, "rescale_factor", None) or 1 / 255)
+    if values.get("do_rescale", True):
+        factor *= float(values.get("rescale_factor") or 1 / 255)
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    if getattr(processor, "do_normalize", True):
-        mean = _triple(getattr(processor, "image_mean", None) or IMAGENET_MEAN)
-        std = _triple(getattr(processor, "image_std", None) or IMAGENET_STD)
-    sides: dict[str, int] = {}
-    if getattr(processor, "do_resize", True):
-        sides = {key: int(v) for key, v in dict(getattr(processor, "size", None) or {}).items() if v}
-    found = [sides[key] for key in ("shortest_edge", "height", "width") if key in sides]
-    bgr = bool(getattr(processor, "do_flip_channel_order", False))
-    return Preprocessing(factor, mean, std, bgr, min(found) if found else None)
+    if values.get("do_normalize", True):
+        mean = _triple(values.get("image_mean") or IMAGENET_MEAN)
+        std = _triple(values.get("image_std") or IMAGENET_STD)
+    side: int | None = None
+    size = values.get("size")
+    if size and values.get("do_resize", True):
+        # Old processors wrote the short side as a bare number.
+        sides = dict(size) if isinstance(size, Mapping) else {"shortest_edge": size}
+        side = min((int(sides[key]) for key in ("shortest_edge", "height", "width") if sides.get(key)), default=None)
+    return Preprocessing(factor, mean, std, bool(values.get("do_flip_channel_order", False)), side)
 
 
 def _triple(values: Any) -> tuple[float, float, float]:
@@ -170,17 +175,17 @@ def _triple(values: Any) -> tuple[float, float, float]:
 
 def _task_tokens(transformers: Any, name: str, config: Any) -> Tensor:
     """OneFormer's question, as token ids int64 [1, length] with 0 where padded."""
-    tokenizer = _fetch(transformers.AutoTokenizer, name)
+    tokenizer = _fetch(transformers.AutoTokenizer.from_pretrained, name, trust_remote_code=False)
     length = config.task_seq_len
     tokens = tokenizer(ONEFORMER_TASK, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
     ids: Tensor = tokens["input_ids"] * tokens["attention_mask"]
     return ids
 
 
-def _fetch(kind: Any, name: str) -> Any:
+def _fetch(load: Callable[..., Any], name: str, **options: Any) -> Any:
     try:
-        return kind.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
+        return load(name, **options)
+    except (OSError, ValueError, ImportError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"cannot load hf:{name} ({reason}); expected a folder saved by transformers, or an id on the hub and a"

@@ -61,8 +61,14 @@ class Predictor:
 def working_size(model: SemanticModel, height: int, width: int, settings: InferenceSettings) -> tuple[int, int]:
     """(height, width) at which the model sees an image of that size: never larger, proportions kept."""
     wanted = settings.short_side
-    side = preferred_short_side(model) if wanted == "model" else None if wanted == "image" else int(wanted)
-    scale = 1.0 if side is None else min(1.0, side / min(height, width))
+    if wanted == "image":
+        return height, width
+    return shrunk_size(height, width, preferred_short_side(model) if wanted == "model" else int(wanted))
+
+
+def shrunk_size(height: int, width: int, short_side: int | None) -> tuple[int, int]:
+    """(height, width) with the short side at most ``short_side``, proportions kept to half a pixel; None: as it is."""
+    scale = 1.0 if short_side is None else min(1.0, short_side / min(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
@@ -83,11 +89,11 @@ def predict_logits(
     Returns:
         float32 [C, H, W] on ``device``.
     """
-    images = images_to_tensor(image, device)
+    images = image_to_tensor(image, device)
     return Predictor(model, settings).logits(images)[0]
 
 
-def images_to_tensor(image: NDArray[np.uint8], device: str | torch.device = "cpu") -> Tensor:
+def image_to_tensor(image: NDArray[np.uint8], device: str | torch.device = "cpu") -> Tensor:
     """An image uint8 [H, W, 3] to float32 [1, 3, H, W] in 0..1 on ``device``."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"image uint8 [H,W,3] expected, got {image.dtype} {image.shape}")

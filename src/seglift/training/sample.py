@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from seglift.inference.multi_scale import resize
+from seglift.inference.predict import image_to_tensor, shrunk_size
 
 
 @dataclass(frozen=True)
@@ -44,20 +48,20 @@ class Sample:
 
 
 def shrink(sample: Sample, short_side: int | None) -> Sample:
-    """The sample with its short side at most ``short_side`` pixels: image by area, labels by the pixel nearest."""
+    """The sample with its short side at most ``short_side`` pixels.
+
+    The image is resampled as inference does it, labels and weights by the pixel nearest.
+    """
     height, width = sample.label.shape
-    if short_side is None or min(height, width) <= short_side:
-        return sample
     size = shrunk_size(height, width, short_side)
-    image = cv2.resize(sample.image, size[::-1], interpolation=cv2.INTER_AREA)
-    label = cv2.resize(sample.label, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-    weight = None
-    if sample.weight is not None:
-        weight = cv2.resize(sample.weight, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-    return Sample(image.astype(np.uint8), label.astype(np.uint8), weight)
+    if size == (height, width):
+        return sample
+    image = resize(image_to_tensor(sample.image), *size)[0].mul(255).round_().clamp_(0, 255).byte()
+    label = _nearest(sample.label, size)
+    weight = None if sample.weight is None else _nearest(sample.weight, size)
+    return Sample(image.permute(1, 2, 0).contiguous().numpy(), label, weight)
 
 
-def shrunk_size(height: int, width: int, short_side: int) -> tuple[int, int]:
-    """(height, width) with the short side at most ``short_side``, proportions kept to half a pixel."""
-    scale = min(1.0, short_side / min(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
+def _nearest(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    resized: NDArray[Any] = cv2.resize(values, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    return resized

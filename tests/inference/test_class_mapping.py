@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seglift.base.errors import UserError
+from seglift.inference.class_mapping import MISSING_LOGIT, map_classes, normalise_name, spellings
+from seglift.labels.builtin import BUILTIN_SPACES
+from seglift.labels.space import LabelClass, LabelSpace
+from seglift.labels.space_file import get_space
+
+
+def space_of(*names: str) -> LabelSpace:
+    classes = tuple(LabelClass(n, name, (n, n, n), n, "any", False) for n, name in enumerate(names))
+    return LabelSpace("own", classes, None)
+
+
+def test_spellings() -> None:
+    assert (
+        normalise_name("SignSymbol") == normalise_name("sign_symbol") == normalise_name("Sign-Symbol") == "sign symbol"
+    )
+    assert spellings("road, route") == ("road route", "road", "route")
+
+
+def test_mapped_by_name_and_synonym_and_the_rest_listed() -> None:
+    mapping = map_classes(
+        ["Road", "tree", "motorbike", "unicorn"], space_of("vegetation", "road", "motorcycle", "sky"), "m"
+    )
+    assert mapping.channels == ((1,), (0,), (2,), ())
+    assert mapping.unmapped_model == ("unicorn",)
+    assert mapping.unmapped_space == ("sky",)
+    assert mapping.describe() == "the model does not know: sky; unused classes of the model: unicorn"
+
+
+def test_equal_names_win_over_synonyms() -> None:
+    mapping = map_classes(["grass", "terrain"], space_of("terrain", "grass"), "m")
+    assert mapping.channels == ((1,), (0,))
+
+
+def test_joined_channels_add_their_probabilities() -> None:
+    mapping = map_classes(["tree", "plant", "road"], space_of("road", "vegetation"), "m")
+    logits = torch.randn(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    p = logits.softmax(1)
+    expected = torch.stack([p[:, 2], p[:, 0] + p[:, 1]], dim=1)
+    assert torch.allclose(mapping.apply(logits).softmax(1), expected, atol=1e-6)
+
+
+def test_a_class_the_model_does_not_know_never_wins() -> None:
+    mapping = map_classes(["sky"], space_of("road", "sky"), "m")
+    result = mapping.apply(torch.full((1, 1, 2, 2), -900.0))
+    assert result[:, 0].eq(MISSING_LOGIT).all()
+    assert result.argmax(1).eq(1).all()
+
+
+def test_the_same_classes_pass_through_untouched() -> None:
+    space = get_space("cityscapes")
+    mapping = map_classes(space.train_names, space, "m")
+    logits = torch.randn(1, 19, 2, 2)
+    assert mapping.is_identity
+    assert mapping.apply(logits) is logits
+    assert mapping.describe() is None
+
+
+def test_cityscapes_names_cover_camvid() -> None:
+    mapping = map_classes(get_space("cityscapes").train_names, get_space("camvid11"), "m")
+    assert mapping.unmapped_space == ()
+
+
+@pytest.mark.parametrize("name", sorted(BUILTIN_SPACES))
+def test_every_space_maps_onto_itself(name: str) -> None:
+    space = get_space(name)
+    assert map_classes(space.train_names, space, "m").is_identity
+
+
+def test_nothing_in_common_is_the_users_error() -> None:
+    with pytest.raises(UserError, match=r"LABEL_0.*own.*road"):
+        map_classes(["LABEL_0", "LABEL_1"], space_of("road", "sky"), "hf:x")
