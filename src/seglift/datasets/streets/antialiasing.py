@@ -10,7 +10,7 @@ from seglift.datasets.streets.mesh import Mesh
 from seglift.datasets.streets.shading import Sample
 from seglift.datasets.streets.tracing import Hits
 
-OFFSETS = np.array([[-0.125, -0.375], [0.375, -0.125], [-0.375, 0.125], [0.125, 0.375]])
+OFFSETS = np.array([[-0.10, -0.36], [0.36, 0.09], [-0.26, 0.27]])
 COLOR_STEP = 0.09
 DEPTH_STEP = 0.03
 

@@ -82,7 +82,7 @@ class Atlas:
         lower = level.astype(np.int32)
         share = (level - lower)[:, None].astype(np.float32)
         near, far = self._level(texture, tiles, lower), self._level(texture, tiles, lower + 1)
-        return (near + (far - near) * share) * np.float32(1 / 255)
+        return np.asarray((near + (far - near) * share) * np.float32(1 / 255))
 
     def _level(
         self, texture: NDArray[np.int16], tiles: NDArray[np.float32], level: NDArray[np.int32]
@@ -96,7 +96,7 @@ class Atlas:
         maps[1, :count] = corner[:, 1] + tiles[:, 1] * size - 0.5 + texture.astype(np.float32) * PITCH
         grid = maps.reshape(2, rows, LOOKUP_WIDTH)
         found = cv2.remap(self.image, grid[0], grid[1], cv2.INTER_LINEAR)
-        return found.reshape(-1, 4)[:count].astype(np.float32)
+        return np.asarray(found.reshape(-1, 4)[:count], np.float32)
 
 
 @lru_cache(maxsize=4)

@@ -93,7 +93,7 @@ def _pitched_roof(rng: np.random.Generator, style: StreetStyle, width: float, to
     tiles = Surface("roof", pick(rng, style.roofs), BUILDING)
     half, over, z = DEPTH / 2, 0.35, top + 0.12
     slope = float(np.hypot(half + over, rise))
-    uv = [[0, 0], [width, 0], [width, slope], [0, slope]]
+    uv = [[0.0, 0.0], [width, 0.0], [width, slope], [0.0, slope]]
     parts = [
         quad([[0, -over, z], [width, -over, z], [width, half, z + rise], [0, half, z + rise]], tiles, uv),
         quad([[width, DEPTH + over, z], [0, DEPTH + over, z], [0, half, z + rise], [width, half, z + rise]], tiles, uv),
@@ -158,7 +158,7 @@ def cottage(rng: np.random.Generator, style: StreetStyle, width: float) -> Mesh:
     y1, ridge = setback + depth, x0 + span / 2
     tiles = Surface("roof", pick(rng, style.roofs), BUILDING)
     run = float(np.hypot(span / 2 + 0.4, rise))
-    uv = [[0, 0], [depth + 0.8, 0], [depth + 0.8, run], [0, run]]
+    uv = [[0.0, 0.0], [depth + 0.8, 0.0], [depth + 0.8, run], [0.0, run]]
     over, drop = 0.4, 0.3
     left = [[x0 - over, y1 + over, top - drop], [x0 - over, setback - over, top - drop]]
     right = [[x0 + span + over, setback - over, top - drop], [x0 + span + over, y1 + over, top - drop]]

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seglift.datasets.streets.mesh import Floats
+
+SLACK = 0.01
+Reals = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -48,25 +52,28 @@ class Camera:
         """Principal point (x, y) in pixels."""
         return (self.width - 1) / 2, (self.height - 1) * self.horizon
 
-    def rays(self, x: NDArray[np.floating], y: NDArray[np.floating]) -> Floats:
-        """Directions in the world through pixels (x, y), float64 [N, 3], with depth 1 along the optical axis."""
+    def rays(self, x: Reals, y: Reals) -> NDArray[np.float32]:
+        """Directions in the world through pixels (x, y), float32 [N, 3], with depth 1 along the optical axis."""
         cx, cy = self.center
-        local = np.stack([(x - cx) / self.focal, (y - cy) / self.focal, np.ones_like(x, dtype=np.float64)], axis=1)
-        return np.asarray(np.einsum("nk,kc->nc", local, self.axes))
+        right, down, forward = self.axes
+        across, along = ((x - cx) / self.focal)[:, None], ((y - cy) / self.focal)[:, None]
+        return np.asarray(across * right + along * down + forward, np.float32)
 
-    def project(self, offsets: Floats) -> tuple[Floats, Floats]:
-        """Pixels float64 [N, 2] and depths [N] in metres of points given relative to the camera's position [N, 3].
+    def project(self, offsets: Reals) -> tuple[Reals, Reals]:
+        """Pixels [N, 2] and depths [N] in metres of points given relative to the camera's position [N, 3].
 
-        Points at or behind the camera get a depth <= 0 and meaningless pixels far outside the image.
+        The result has the dtype of ``offsets``. Points at or behind the camera get a depth <= 0 and meaningless
+        pixels far outside the image.
         """
-        local = np.einsum("nk,ck->nc", offsets, self.axes)
+        local = np.einsum("nk,ck->nc", offsets, self.axes.astype(offsets.dtype))
         depth = local[:, 2]
-        safe = np.where(depth > 1e-6, depth, 1e-6)
-        pixels = local[:, :2] / safe[:, None] * self.focal
-        pixels += np.array(self.center)
+        gain = np.float32(self.focal) / np.maximum(depth, np.float32(1e-6))
+        pixels = local[:, :2] * gain[:, None]
+        pixels += np.array(self.center, offsets.dtype)
         return pixels, depth
 
-    def inside(self, pixels: Floats, depth: Floats) -> NDArray[np.bool_]:
-        """Whether projected points lie in the image: within the centres of its border pixels, in front."""
+    def inside(self, pixels: Reals, depth: Reals) -> NDArray[np.bool_]:
+        """Whether projected points lie in front and within the centres of the image's border pixels (0.01 px slack)."""
         x, y = pixels[:, 0], pixels[:, 1]
-        return (depth > 1e-6) & (x >= 0) & (y >= 0) & (x <= self.width - 1) & (y <= self.height - 1)
+        within = (x >= -SLACK) & (y >= -SLACK) & (x <= self.width - 1 + SLACK) & (y <= self.height - 1 + SLACK)
+        return (depth > 1e-6) & within

@@ -33,4 +33,4 @@ def develop(light: NDArray[np.float32], style: StreetStyle, rng: np.random.Gener
         read, shot = style.noise
         deviation = read + shot * np.sqrt(np.clip(toned, 0, 1))
         levels = levels + deviation * rng.standard_normal(light.shape, dtype=np.float32)
-    return np.clip(np.round(levels), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(levels), 0, 255), np.uint8)

@@ -57,7 +57,7 @@ def window(
 
 
 def front(base: Painter, size: tuple[int, int], panes: tuple[int, int], band: bool, shutters: bool) -> Painter:
-    """A painter of a front: wall by ``base``, windows of ``size`` (width, height) pixels with ``panes`` (columns, rows)."""
+    """A painter: wall by ``base``, windows of ``size`` (width, height) pixels with ``panes`` (columns, rows)."""
 
     def paint(rng: np.random.Generator, grit: float) -> Tile:
         tile = base(rng, grit)

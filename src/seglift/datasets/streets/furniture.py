@@ -17,7 +17,7 @@ LAMPS = {"red": (0.9, 0.05, 0.03), "yellow": (0.95, 0.6, 0.05), "green": (0.05, 
 
 def street_lamp() -> Mesh:
     """A 7.5 m mast whose arm reaches 2 m along -y over the road."""
-    mast = [[0, 0, 0], [0, 0, 4], [0, 0, 7.0], [0, -0.35, 7.4], [0, -1.1, 7.6], [0, -2.0, 7.65]]
+    mast = [[0.0, 0.0, 0.0], [0.0, 0.0, 4.0], [0.0, 0.0, 7.0], [0, -0.35, 7.4], [0, -1.1, 7.6], [0, -2.0, 7.65]]
     head = block((0, -2.2, 7.62), (0.28, 0.75, 0.14), Surface("plain", (0.4, 0.41, 0.42), POLE))
     foot = tube([[0, 0, 0], [0, 0, 0.9]], 0.13, STEEL, 8)
     return merge([tube(mast, [0.10, 0.085, 0.065, 0.055, 0.05, 0.045], STEEL, 8), foot, head])
@@ -46,7 +46,7 @@ def sign(kind: str) -> Mesh:
 
 
 def traffic_light(state: str, arm: float = 0.0) -> Mesh:
-    """A signal with three lamps facing -y and ``state`` lit; with an ``arm`` in metres a second one hangs over the road (-x)."""
+    """A signal facing -y with the lamp ``state`` lit; with an ``arm`` [m] a second one hangs over the road (-x)."""
     parts = [tube([[0, 0, 0], [0, 0, 3.4 if arm == 0 else 5.6]], 0.075, STEEL, 8), _signal_head(0, -0.16, 2.75, state)]
     if arm:
         parts.append(tube([[0, 0, 5.4], [-arm * 0.5, 0, 5.55], [-arm, 0, 5.6]], 0.06, STEEL, 8))

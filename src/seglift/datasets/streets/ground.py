@@ -74,7 +74,7 @@ def _mirrored(mesh: Mesh) -> Mesh:
 def _strip(
     start: tuple[float, float], end: tuple[float, float], width: float, slabs: Surface, stone: Surface, turn: int = 1
 ) -> Mesh:
-    """A sidewalk whose curb runs from ``start`` to ``end``; the slabs lie to the right of +y and to the left of -x and +x."""
+    """A sidewalk with its curb from ``start`` to ``end``, slabs towards +x or, along a cross street, ``turn`` * y."""
     (xa, ya), (xb, yb) = start, end
     if xa == xb:
         return merge(

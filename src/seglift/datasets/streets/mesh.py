@@ -5,8 +5,9 @@ World frame: x to the right of the street, y along it, z up, metres. Angles in r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +17,7 @@ from seglift.datasets.streets.classes import INSTANCE_FACTOR, THINGS
 
 Floats = NDArray[np.float64]
 Color = tuple[float, float, float]
+Points = NDArray[Any] | Sequence[Sequence[float] | NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Mesh:
         return replace(self, corners=self.corners @ linear.T + pose[:, 3], normals=self.normals @ rotation.T)
 
     def placed(self, x: float, y: float, z: float = 0.0, heading: float = 0.0, scale: float = 1.0) -> Mesh:
-        """The mesh turned about z by ``heading`` (0 looks along +y, positive turns to the left) and put at (x, y, z)."""
+        """The mesh turned about z by ``heading`` (0 looks along +y, positive to the left) and put at (x, y, z)."""
         return self.transformed(placement(x, y, z, heading, scale))
 
     def numbered(self, numbers: Mapping[int, int]) -> Mesh:

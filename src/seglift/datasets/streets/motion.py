@@ -26,7 +26,7 @@ def compose(outer: Floats, inner: Floats) -> Floats:
 
 
 def swing(angle: float, x: float, y: float, z: float) -> Floats:
-    """Turns a part that hangs at its origin about the x axis by ``angle`` (positive: forward) and puts it at (x, y, z)."""
+    """Turns a part about the x axis by ``angle`` (what hangs swings forward) and puts it at (x, y, z)."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0, x], [0, c, -s, y], [0, s, c, z]], dtype=np.float64)
 

@@ -1,4 +1,4 @@
-"""Seamlessly tiling random fields, shaped in the Fourier domain so that no frequency is above what the tile can hold."""
+"""Seamlessly tiling random fields, shaped in the Fourier domain: no frequency above what the tile can hold."""
 
 from __future__ import annotations
 

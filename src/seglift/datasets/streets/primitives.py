@@ -7,19 +7,19 @@ from functools import lru_cache
 
 import numpy as np
 import trimesh
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from seglift.datasets.streets.mesh import Floats, Mesh, Surface, merge, triangles
+from seglift.datasets.streets.mesh import Floats, Mesh, Points, Surface, merge, triangles
 
 
-def quad(points: ArrayLike, surface: Surface, uv: ArrayLike | None = None) -> Mesh:
+def quad(points: Points, surface: Surface, uv: Points | None = None) -> Mesh:
     """A quadrilateral from four corners [4, 3], counter-clockwise seen from its front; ``uv`` [4, 2] in metres."""
     corners = np.asarray(points, dtype=np.float64)
     index = [[0, 1, 2], [0, 2, 3]]
     return triangles(corners[index], surface, None if uv is None else np.asarray(uv, dtype=np.float64)[index])
 
 
-def polygon(points: ArrayLike, surface: Surface) -> Mesh:
+def polygon(points: Points, surface: Surface) -> Mesh:
     """A convex planar polygon [N, 3], counter-clockwise seen from its front."""
     corners = np.asarray(points, dtype=np.float64)
     return triangles(np.stack([[corners[0], corners[i], corners[i + 1]] for i in range(1, len(corners) - 1)]), surface)
@@ -46,7 +46,7 @@ SIDES = np.array([[0, 1, 5, 4], [1, 3, 7, 5], [3, 2, 6, 7], [2, 0, 4, 6]])
 TOP, BOTTOM = np.array([[4, 5, 7, 6]]), np.array([[2, 3, 1, 0]])
 
 
-def _faces_of_box(low: ArrayLike, high: ArrayLike, quads: Floats, surface: Surface) -> Mesh:
+def _faces_of_box(low: ArrayLike, high: ArrayLike, quads: NDArray[np.int64], surface: Surface) -> Mesh:
     """Some of a box's faces; corner i has x high if bit 0 of i is set, y if bit 1, z if bit 2."""
     bounds = np.stack([np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)])
     bits = (np.arange(8)[:, None] >> np.arange(3)) & 1
@@ -70,7 +70,7 @@ def block(center: Sequence[float], size: Sequence[float], surface: Surface) -> M
     return _faces_of_box(low, high, np.concatenate([SIDES, TOP, BOTTOM]), surface)
 
 
-def loft(rings: ArrayLike, surface: Surface, closed: bool = True) -> Mesh:
+def loft(rings: Points, surface: Surface, closed: bool = True) -> Mesh:
     """A skin through ``rings`` [N, M, 3]; ring points run counter-clockwise seen from the last ring.
 
     u runs around the ring and v along the rings, both in metres.
@@ -90,7 +90,7 @@ def _grid_faces(grid: Floats) -> Floats:
     return np.stack([np.stack([a, b, c], axis=2), np.stack([a, c, d], axis=2)], axis=2).reshape(-1, 3, grid.shape[2])
 
 
-def tube(path: ArrayLike, radii: ArrayLike, surface: Surface, sides: int = 8, caps: bool = True) -> Mesh:
+def tube(path: Points, radii: ArrayLike, surface: Surface, sides: int = 8, caps: bool = True) -> Mesh:
     """A smooth round tube along ``path`` [N, 3] with a radius per point."""
     points = np.asarray(path, dtype=np.float64)
     radius = np.broadcast_to(np.asarray(radii, dtype=np.float64), len(points))

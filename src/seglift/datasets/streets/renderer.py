@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
@@ -30,16 +30,17 @@ WORKERS = 2
 KEPT_INSTANTS = 2 * WORKERS + 2
 
 
-def render_street(config: StreetConfig) -> Iterator[StreetFrame]:
+def render_street(config: StreetConfig, frames: Iterable[int] | None = None) -> Iterator[StreetFrame]:
     """Renders the clip of ``config`` lazily, two frames at a time; memory does not grow with the number of frames.
 
-    Raises:
-        UserError: from :class:`StreetConfig`, when a value is out of range.
+    Args:
+        config: the clip.
+        frames: numbers of the frames to render, default all in order; a frame does not depend on which others are.
     """
     renderer = Renderer(build_scene(config))
     with ThreadPoolExecutor(WORKERS) as pool:
         pending: deque[Future[StreetFrame]] = deque()
-        for index in range(config.frames):
+        for index in range(config.frames) if frames is None else frames:
             pending.append(pool.submit(renderer.frame, index))
             if len(pending) > WORKERS:
                 yield pending.popleft().result()
@@ -85,7 +86,7 @@ class Renderer:
         hits = now.moment.first(np.array(now.camera.position), rays)
         labels = np.where(hits.face >= 0, faces.label[hits.face], SKY).astype(np.uint8).reshape(shape)
         instances = np.where(hits.face >= 0, faces.instance[hits.face], SKY).astype(np.uint16).reshape(shape)
-        depth = hits.distance.astype(np.float32).reshape(shape)
+        depth = hits.distance.reshape(shape).copy()
         image = self._image(index, now, rays, hits)
         hood = None if self._hood is None else self._hood.mask
         flows, hidden = [], []
@@ -111,7 +112,7 @@ class Renderer:
             return found
 
     def _correspondence(
-        self, now: Instant, other: Instant, rays: Floats, hits: Hits, hood: NDArray[np.bool_] | None
+        self, now: Instant, other: Instant, rays: NDArray[np.float32], hits: Hits, hood: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Flow and hidden mask from one instant to another, the bonnet standing still in the image."""
         static = self.scene.static_count
@@ -126,8 +127,8 @@ class Renderer:
             hidden[hood] = False
         return flow, hidden
 
-    def _image(self, index: int, now: Instant, rays: Floats, hits: Hits) -> NDArray[np.uint8]:
-        """One ray per pixel, four more where the picture is rough."""
+    def _image(self, index: int, now: Instant, rays: NDArray[np.float32], hits: Hits) -> NDArray[np.uint8]:
+        """One ray per pixel, three more where the picture is rough."""
         config, camera = self.scene.config, now.camera
         shape = (config.height, config.width)
         origin, spread = np.array(camera.position), 1 / camera.focal
@@ -140,7 +141,8 @@ class Renderer:
             points = np.stack([x, y], axis=1)[:, None] + OFFSETS
             finer = camera.rays(points[..., 0].ravel(), points[..., 1].ravel())
             more = self._shader.shade(now.moment, normals, origin, finer, now.moment.first(origin, finer), spread)
-            color[rough] = more.color.reshape(len(rough), len(OFFSETS), 3).mean(axis=1)
+            total = color[rough] + more.color.reshape(len(rough), len(OFFSETS), 3).sum(axis=1)
+            color[rough] = total / (1 + len(OFFSETS))
         light = color.reshape(*shape, 3)
         if self._hood is not None:
             light[self._hood.mask] = self._hood.color[self._hood.mask]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seglift.base.seeding import numpy_generator
 from seglift.datasets.streets.camera import Camera
@@ -35,7 +35,8 @@ class Scene:
         config, style, plan: where it comes from.
         faces: all faces, the static ones first; those of movers in their parts' own frames.
         static_count: number of static faces.
-        part: int32 [M], index of the rigid part of each moving face; motions: pose of each part over time.
+        part_starts: where each rigid part's faces start among the moving ones, and their number at the end;
+            motions: pose of each part over time.
         tracer: of the static faces.
         sun: unit vector towards the sun.
     """
@@ -45,7 +46,7 @@ class Scene:
     plan: Plan
     faces: Mesh
     static_count: int
-    part: NDArray[np.int32]
+    part_starts: tuple[int, ...]
     motions: tuple[Motion, ...]
     tracer: Tracer
     sun: Floats
@@ -70,12 +71,16 @@ class Scene:
 
     def moved(self, frame: int) -> tuple[Floats, Floats]:
         """Corners and shading normals of the moving faces at a frame, float64 [M, 3, 3] each."""
-        corners, normals = self.faces.corners[self.static_count :], self.faces.normals[self.static_count :]
-        if not len(corners):
-            return corners, normals
-        poses = np.stack([motion(self.time(frame)) for motion in self.motions])[self.part]
-        turned = np.transpose(poses[:, :, :3], (0, 2, 1))
-        return np.einsum("nkc,ncd->nkd", corners, turned) + poses[:, None, :, 3], np.einsum("nkc,ncd->nkd", normals, turned)
+        corners, normals = (
+            self.faces.corners[self.static_count :].copy(),
+            self.faces.normals[self.static_count :].copy(),
+        )
+        time = self.time(frame)
+        for motion, first, last in zip(self.motions, self.part_starts[:-1], self.part_starts[1:], strict=True):
+            pose = motion(time)
+            corners[first:last] = np.einsum("fkc,dc->fkd", corners[first:last], pose[:, :3]) + pose[:, 3]
+            normals[first:last] = np.einsum("fkc,dc->fkd", normals[first:last], pose[:, :3])
+        return corners, normals
 
     def moment(self, corners: Floats) -> Moment:
         """The scene to trace with movers at ``corners`` (of :meth:`moved`)."""
@@ -95,11 +100,10 @@ def build_scene(config: StreetConfig) -> Scene:
     )
     parts = traffic(numpy_generator(config.seed, "streets", "traffic"), style, plan, numbers)
     faces = merge([static, *(part.mesh for part in parts)])
-    part = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part.mesh) for part in parts])
+    starts = tuple(accumulate((len(part.mesh) for part in parts), initial=0))
     motions = tuple(part.motion for part in parts)
-    faces = replace(faces, normals=np.ascontiguousarray(faces.normals))
     sun = _sun(numpy_generator(config.seed, "streets", "sun"), style)
-    return Scene(config, style, plan, faces, len(static), part, motions, Tracer(static.corners), sun)
+    return Scene(config, style, plan, faces, len(static), starts, motions, Tracer(static.corners), sun)
 
 
 def _sun(rng: np.random.Generator, style: StreetStyle) -> Floats:

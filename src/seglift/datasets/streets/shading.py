@@ -17,6 +17,8 @@ from seglift.datasets.streets.tracing import Hits, Moment
 
 LIFT = 2e-3
 SHELTER = 7.0
+BACKLIGHT = 0.3
+LEAF_SKY = 0.8
 SHADOW_REACH = 90.0
 LEAVES = TEXTURE_INDEX["leaves"]
 CLOUDS = TEXTURE_INDEX["clouds"]
@@ -56,22 +58,20 @@ class Shader:
         """Normals of all faces at a moment, from those of the movers."""
         return np.concatenate([self._static_normals, moved.astype(np.float32)])
 
-    def shade(
-        self, moment: Moment, normals: F32, origin: Floats, directions: Floats, hits: Hits, spread: float
-    ) -> Sample:
+    def shade(self, moment: Moment, normals: F32, origin: Floats, directions: F32, hits: Hits, spread: float) -> Sample:
         """Shades rays.
 
         Args:
             moment: the scene to cast shadow rays in.
             normals: of :meth:`moment_normals`.
             origin: camera position [3].
-            directions: rays float64 [N, 3] with depth 1 along the optical axis; hits: what they met.
+            directions: rays float32 [N, 3] with depth 1 along the optical axis; hits: what they met.
             hits: of ``moment.first``.
             spread: angle of a pixel, radians.
         """
         count = len(directions)
         length = np.sqrt(np.einsum("nc,nc->n", directions, directions))
-        view = (directions / length[:, None]).astype(np.float32)
+        view = directions / length[:, None]
         found = np.flatnonzero(hits.face >= 0)
         color, lit, normal = (
             np.empty((count, 3), np.float32),
@@ -81,9 +81,9 @@ class Shader:
         away = np.flatnonzero(hits.face < 0)
         color[away] = self.sky(view[away], spread)
         face = hits.face[found]
-        points = origin + directions[found] * hits.distance[found][:, None]
-        distance = (hits.distance[found] * length[found]).astype(np.float32)
-        weights = hits.weights[found].astype(np.float32)
+        points = origin.astype(np.float32) + directions[found] * hits.distance[found][:, None]
+        distance = hits.distance[found] * length[found]
+        weights = hits.weights[found]
         color[found], lit[found], normal[found] = self._surfaces(
             moment, normals, face, weights, points, view[found], distance, spread
         )
@@ -95,7 +95,7 @@ class Shader:
         normals: F32,
         face: NDArray[np.int32],
         weights: F32,
-        points: Floats,
+        points: F32,
         view: F32,
         distance: F32,
         spread: float,
@@ -114,7 +114,7 @@ class Shader:
         albedo = texel[:, :3] ** 2 * (1 + texel[:, 3:] * (self._tint[face] - 1))
         lit, open_sky = self._visibility(moment, points, normal, distance, leafy)
         towards = _dot(normal, self._sun)
-        wrapped = np.where(leafy, 0.30 + 0.70 * towards, towards)
+        wrapped = np.where(leafy, BACKLIGHT + (1 - BACKLIGHT) * towards, towards)
         sun = (np.maximum(wrapped, 0) * lit)[:, None] * np.array(style.sun, np.float32)
         up = normal[:, 2:] * 0.5 + 0.5
         ambient = up * np.array(style.sky, np.float32) + (1 - up) * np.array(style.bounce, np.float32)
@@ -126,21 +126,21 @@ class Shader:
         return self._hazed(color, distance), lit, normal
 
     def _visibility(
-        self, moment: Moment, points: Floats, normal: F32, distance: F32, leafy: NDArray[np.bool_]
+        self, moment: Moment, points: F32, normal: F32, distance: F32, leafy: NDArray[np.bool_]
     ) -> tuple[F32, F32]:
         """Share of sun light (0 or 1) and of sky light (0..1, by the height of what is above) at points."""
         lift = (LIFT + 2e-4 * distance)[:, None] * normal
         starts = np.ascontiguousarray(points + lift, dtype=np.float32)
         lit = np.zeros(len(points), np.float32)
-        awake = np.flatnonzero((_dot(normal, self._sun) > 0) | leafy)
+        awake = np.flatnonzero(_dot(normal, self._sun) > np.where(leafy, -BACKLIGHT / (1 - BACKLIGHT), 0))
         rays = np.tile(self._sun, (len(awake), 1))
-        limit = np.full(len(awake), SHADOW_REACH, np.float32)
-        lit[awake] = ~moment.blocked(starts[awake], rays, limit)
-        upward = normal * np.float32(0.55) + np.array([0, 0, 1.0], np.float32)
-        limit = np.full(len(points), SHELTER, np.float32)
-        reach = moment.reach(starts, np.ascontiguousarray(upward, dtype=np.float32), limit)
-        open_sky = np.where(leafy, 0.55, 0.42) + np.where(leafy, 0.45, 0.58) * (reach / SHELTER) ** 0.6
-        return lit, open_sky.astype(np.float32)
+        lit[awake] = ~moment.blocked(starts[awake], rays, np.full(len(awake), SHADOW_REACH, np.float32))
+        open_sky = np.full(len(points), LEAF_SKY, np.float32)
+        firm = np.flatnonzero(~leafy)
+        upward = normal[firm] * np.float32(0.55) + np.array([0, 0, 1.0], np.float32)
+        reach = moment.reach(starts[firm], upward, np.full(len(firm), SHELTER, np.float32))
+        open_sky[firm] = 0.42 + 0.58 * (reach / SHELTER) ** 0.6
+        return lit, open_sky
 
     def _mirror(self, view: F32, normal: F32, gloss: F32, lit: F32) -> F32:
         """Light of sky, sun and street mirrored in paint and glass, stronger at grazing angles."""
@@ -182,4 +182,4 @@ class Shader:
 
 
 def _dot(vectors: F32, direction: F32) -> F32:
-    return vectors[:, 0] * direction[0] + vectors[:, 1] * direction[1] + vectors[:, 2] * direction[2]
+    return np.asarray(vectors[:, 0] * direction[0] + vectors[:, 1] * direction[1] + vectors[:, 2] * direction[2])

@@ -1,7 +1,7 @@
 """Painters of ground, wall and plant textures.
 
 A painter takes a generator and the grit (contrast of dirt and irregularity, 1 = real, 0 = clean) and returns a tile
-float64 [SIZE, SIZE, 4] that repeats without seams: sRGB 0..1 and, as fourth channel, how much the surface's tint applies.
+float64 [SIZE, SIZE, 4] without seams: sRGB 0..1 and, as fourth channel, how much the surface's tint applies.
 Row 0 is the top of the tile.
 """
 
@@ -105,7 +105,7 @@ def grass(rng: np.random.Generator, grit: float) -> Tile:
     patches = tiling_noise(rng, SIZE, 1.5, 1, 14)
     tile = tinted(0.78 + blades + 0.07 * grit * patches)
     tile[..., 0] += 0.06 * grit * np.clip(patches, 0, 2)
-    return np.clip(tile, 0, 1)
+    return np.asarray(np.clip(tile, 0, 1))
 
 
 def leaves(rng: np.random.Generator, grit: float) -> Tile:
@@ -114,7 +114,7 @@ def leaves(rng: np.random.Generator, grit: float) -> Tile:
     fine = tiling_noise(rng, SIZE, 0.2, 40)
     tile = tinted(0.70 + 0.15 * np.tanh(clumps) + 0.07 * fine - 0.28 * np.clip(-clumps - 0.5, 0, 1.2))
     tile[..., 0] += 0.05 * grit * clumps
-    return np.clip(tile, 0, 1)
+    return np.asarray(np.clip(tile, 0, 1))
 
 
 def bark(rng: np.random.Generator, grit: float) -> Tile:
@@ -141,7 +141,7 @@ def _bond(rng: np.random.Generator, rows: int, columns: int, joint: int, spread:
     y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
     row = np.floor(y * rows).astype(int)
     column = np.floor(x * columns + 0.5 * (row % 2)).astype(int) % columns
-    shade = 0.88 + rng.normal(0, spread, (rows, columns))[row, column]
+    shade: NDArray[np.float64] = 0.88 + rng.normal(0, spread, (rows, columns))[row, column]
     shade[_bond_joints(rows, columns, joint)] -= 0.22
     return shade
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from embreex.mesh_construction import TriangleMesh
@@ -12,20 +13,19 @@ from numpy.typing import NDArray
 from seglift.datasets.streets.mesh import Floats
 
 
-
 @dataclass(frozen=True)
 class Hits:
     """What N rays met first.
 
     Attributes:
         face: int32 [N], -1 for the sky; static faces first, then the movers'.
-        distance: float64 [N], in units of the ray's direction; inf for the sky.
-        weights: float64 [N, 3], barycentric weights of the face's corners.
+        distance: float32 [N], in units of the ray's direction; inf for the sky.
+        weights: float32 [N, 3], barycentric weights of the face's corners.
     """
 
     face: NDArray[np.int32]
-    distance: Floats
-    weights: Floats
+    distance: NDArray[np.float32]
+    weights: NDArray[np.float32]
 
 
 class Tracer:
@@ -41,7 +41,7 @@ class Tracer:
         if self.count:
             TriangleMesh(self._scene, np.ascontiguousarray(corners, dtype=np.float32))
 
-    def first(self, origins: NDArray[np.float32], directions: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+    def first(self, origins: NDArray[np.float32], directions: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """Embree's hit record of each ray (primID, tfar, u, v)."""
         return dict(self._scene.run(origins, directions, output=1, query="INTERSECT"))
 
@@ -59,7 +59,8 @@ class Tracer:
         """Distance to the first face on each ray, at most ``limit`` (in units of its direction)."""
         if not self.count or not len(origins):
             return limit
-        return np.minimum(self._scene.run(origins, directions, dists=limit.copy(), query="DISTANCE"), limit)
+        found = self._scene.run(origins, directions, dists=limit.copy(), query="DISTANCE")
+        return np.asarray(np.minimum(found, limit), np.float32)
 
 
 class Moment:
@@ -73,9 +74,8 @@ class Moment:
     def __init__(self, static: Tracer, movers: Tracer) -> None:
         self.static, self.movers = static, movers
 
-    def first(self, origin: Floats, directions: Floats) -> Hits:
-        """First hits of rays from one point ``origin`` [3] along ``directions`` [N, 3]."""
-        rays = np.ascontiguousarray(directions, dtype=np.float32)
+    def first(self, origin: Floats, rays: NDArray[np.float32]) -> Hits:
+        """First hits of ``rays``, directions float32 [N, 3], from one point ``origin`` [3]."""
         origins = np.tile(origin.astype(np.float32), (len(rays), 1))
         record = self.static.first(origins, rays)
         if self.movers.count:
@@ -84,8 +84,8 @@ class Moment:
             nearer = other["tfar"] < record["tfar"]
             record = {key: np.where(nearer, other[key], record[key]) for key in ("primID", "tfar", "u", "v")}
         face = record["primID"].astype(np.int32)
-        u, v = record["u"].astype(np.float64), record["v"].astype(np.float64)
-        distance = np.where(face >= 0, record["tfar"], np.inf).astype(np.float64)
+        u, v = record["u"], record["v"]
+        distance = np.where(face >= 0, record["tfar"], np.float32(np.inf))
         return Hits(face, distance, np.stack([1 - u - v, u, v], axis=1))
 
     def blocked(

@@ -97,7 +97,7 @@ def _oncoming(rng: np.random.Generator, plan: Plan, drive: _Drivers) -> list[Par
 
 
 def _crossing_traffic(rng: np.random.Generator, plan: Plan, drive: _Drivers) -> list[Part]:
-    """Cars in the cross streets: flowing while the camera car stands at the red light, else waiting at their stop lines."""
+    """Cars in the cross streets: flowing while the camera car stands at red, else waiting at their stop lines."""
     parts: list[Part] = []
     for center in plan.crossings:
         for side in (-1, 1):

@@ -39,7 +39,7 @@ def tree(rng: np.random.Generator, leaf: Color, bark: Color) -> Mesh:
     middle = np.array([lean[0], lean[1], trunk + crown_height * 0.85])
     wood = Surface("bark", bark, VEGETATION)
     green = Surface("leaves", leaf, VEGETATION)
-    path = [[0, 0, 0], [0.02, 0, 0.25], [lean[0] * 0.5, lean[1] * 0.5, trunk * 0.7], [*middle[:2], middle[2]]]
+    path = [[0.0, 0.0, 0.0], [0.02, 0, 0.25], [lean[0] * 0.5, lean[1] * 0.5, trunk * 0.7], [*middle[:2], middle[2]]]
     parts = [tube(path, [0.24, 0.16, 0.13, 0.07], wood, sides=8, caps=False)]
     cards = []
     for i in range(8):

@@ -86,7 +86,7 @@ PROFILES: dict[str, Profile] = {
 
 
 def _section(profile: Profile, share: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
-    """Station values at shares of the length: y, bottom, belt, roof heights, belt and roof half widths, all in metres."""
+    """At shares of the length: y, heights of bottom, belt and roof, half widths of belt and roof, all in metres."""
     length, width, height = profile.size
     bottom, belt, roof = (
         np.interp(share, profile.y, line) * height for line in (profile.bottom, profile.belt, profile.roof)
