@@ -23,7 +23,9 @@ def test_logits_have_the_size_of_the_input(network: CompactDeepLab, size: tuple[
 
 def test_layout_is_that_of_the_specification() -> None:
     network = CompactDeepLab(19, width=32)
-    dilations = [m.dilation[0] for m in network.aspp.modules() if isinstance(m, torch.nn.Conv2d) and m.kernel_size[0] == 3]
+    dilations = [
+        m.dilation[0] for m in network.aspp.modules() if isinstance(m, torch.nn.Conv2d) and m.kernel_size[0] == 3
+    ]
     assert dilations == [6, 12, 18]
     assert network.aspp.fuse[0].in_channels == 5 * 32
     assert network.low_level[0].out_channels == 48
@@ -59,7 +61,7 @@ def test_coordinates_are_pixel_centres() -> None:
 
 
 def test_unknown_encoder_is_the_users_error() -> None:
-    with pytest.raises(UserError, match="mobilenet_v99.*timm"):
+    with pytest.raises(UserError, match=r"mobilenet_v99.*timm"):
         CompactDeepLab(3, encoder="mobilenet_v99")
     with pytest.raises(UserError, match="vit_tiny_patch16_224"):
         CompactDeepLab(3, encoder="vit_tiny_patch16_224")
