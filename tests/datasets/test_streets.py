@@ -15,16 +15,20 @@ from seglift.datasets.streets.classes import THINGS
 
 HEIGHT, WIDTH = 128, 256
 CLIPS = {
-    "forward": StreetConfig(4, HEIGHT, WIDTH, seed=2, style="daylight", ego="forward", noise=False),
-    "turning": StreetConfig(4, HEIGHT, WIDTH, seed=5, style="game", ego="turning", noise=False),
-    "standing": StreetConfig(4, HEIGHT, WIDTH, seed=3, style="daylight", ego="standing", noise=False),
+    "forward": StreetConfig(40, HEIGHT, WIDTH, seed=2, style="daylight", ego="forward", noise=False),
+    "turning": StreetConfig(40, HEIGHT, WIDTH, seed=5, style="game", ego="turning", noise=False),
+    "standing": StreetConfig(40, HEIGHT, WIDTH, seed=3, style="daylight", ego="standing", noise=False),
 }
 NEEDED = {7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 33}
 
 
+START = {"forward": 0, "turning": 22, "standing": 0}
+
+
 @lru_cache
 def clip(name: str) -> tuple[StreetFrame, ...]:
-    return tuple(render_street(CLIPS[name]))
+    """Three frames in a row."""
+    return tuple(render_street(CLIPS[name], range(START[name], START[name] + 3)))
 
 
 def pairs(name: str):
@@ -134,12 +138,12 @@ def test_a_standing_camera_sees_static_things_stand() -> None:
 
 def test_hidden_pixels_show_something_else_in_the_neighbour() -> None:
     """Static points hidden in the neighbour lie behind what is seen at their place there, or outside the picture."""
-    for frame, other, flow, hidden in pairs("standing"):
+    for frame, other, _, hidden in pairs("standing"):
         static = ~np.isin(frame.labels, list(THINGS)) & (frame.labels != 1)
         covered = static & hidden
         assert covered.sum() > 20
         assert (other.depth[covered] < frame.depth[covered]).mean() > 0.9
-    for frame, _, flow, hidden in pairs("turning"):
+    for _, _, flow, hidden in pairs("turning"):
         x, y = maps(flow)
         outside = (x < -0.5) | (y < -0.5) | (x > WIDTH - 0.5) | (y > HEIGHT - 0.5)
         assert outside.sum() > 50
@@ -162,7 +166,7 @@ def test_other_seeds_and_styles_look_different() -> None:
 
 def test_noise_changes_the_picture_only_a_little_and_nothing_else() -> None:
     quiet = clip("forward")[0]
-    noisy = next(iter(render_street(StreetConfig(4, HEIGHT, WIDTH, 2, "daylight", ego="forward"))))
+    noisy = next(iter(render_street(StreetConfig(40, HEIGHT, WIDTH, 2, "daylight", ego="forward"))))
     difference = noisy.image.astype(float) - quiet.image
     assert 0.5 < difference.std() < 8
     assert np.array_equal(noisy.labels, quiet.labels)

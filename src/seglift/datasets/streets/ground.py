@@ -61,7 +61,7 @@ def _block(style: StreetStyle, plan: Plan, index: int, side: int) -> Mesh:
 
 
 def _mirrored(mesh: Mesh) -> Mesh:
-    flip = np.array([-1.0, 1.0, 1.0])
+    flip = np.array([-1, 1, 1], np.float32)
     values = {
         **vars(mesh),
         "corners": mesh.corners[:, ::-1] * flip,

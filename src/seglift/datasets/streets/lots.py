@@ -47,7 +47,7 @@ class Garden:
         return kind.placed(x, y, z, float(rng.uniform(0, 2 * np.pi)), float(rng.uniform(0.82, 1.18)))
 
 
-def lots(rng: np.random.Generator, style: StreetStyle, plan: Plan) -> Mesh:
+def lots(rng: np.random.Generator, style: StreetStyle, plan: Plan) -> list[Mesh]:
     """All lots of the main street and the cross streets, and the houses that close the view."""
     garden = Garden(rng, style)
     parts = []
@@ -73,7 +73,7 @@ def lots(rng: np.random.Generator, style: StreetStyle, plan: Plan) -> Mesh:
                 parts.append(mesh.placed(side * plan.reach, y, 0, -side * np.pi / 2))
     for mesh, at, _ in _row(rng, style, garden, 2 * line + 20):
         parts.append(mesh.placed(at - line - 10, plan.end + 12, 0))
-    return merge(parts)
+    return parts
 
 
 def _row(

@@ -45,16 +45,16 @@ class Mesh:
 
     Attributes:
         corners: float64 [F, 3, 3], corner positions in metres.
-        normals: float64 [F, 3, 3], unit shading normals at the corners.
-        uv: float64 [F, 3, 2], texture coordinates in metres along the surface.
+        normals: float32 [F, 3, 3], unit shading normals at the corners.
+        uv: float32 [F, 3, 2], texture coordinates in metres along the surface.
         texture: int16 [F], indices into ``atlas.TEXTURES``.
         tint: float32 [F, 3]; gloss, glow: float32 [F] (see :class:`Surface`).
         label: uint8 [F], raw Cityscapes ids; instance: uint16 [F], Cityscapes instance ids.
     """
 
     corners: Floats
-    normals: Floats
-    uv: Floats
+    normals: NDArray[np.float32]
+    uv: NDArray[np.float32]
     texture: NDArray[np.int16]
     tint: NDArray[np.float32]
     gloss: NDArray[np.float32]
@@ -69,7 +69,9 @@ class Mesh:
         """The mesh moved by ``pose``, float64 [3, 4]: a rotation and uniform scale, and a translation."""
         linear = pose[:, :3]
         rotation = linear / np.linalg.norm(linear[:, 0])
-        return replace(self, corners=self.corners @ linear.T + pose[:, 3], normals=self.normals @ rotation.T)
+        return replace(
+            self, corners=self.corners @ linear.T + pose[:, 3], normals=self.normals @ rotation.T.astype(np.float32)
+        )
 
     def placed(self, x: float, y: float, z: float = 0.0, heading: float = 0.0, scale: float = 1.0) -> Mesh:
         """The mesh turned about z by ``heading`` (0 looks along +y, positive to the left) and put at (x, y, z)."""
@@ -97,7 +99,7 @@ class Mesh:
         members = order[np.minimum(slots, len(order) - 1)]
         near = np.einsum("gic,gjc->gij", unit[members // 3], unit[members // 3]) > np.cos(angle)
         sums = np.einsum("gij,gjc->gic", near & valid[:, None], edges[members // 3])
-        normals = np.empty((len(self) * 3, 3))
+        normals = np.empty((len(self) * 3, 3), np.float32)
         normals[members[valid]] = sums[valid]
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
         return replace(self, normals=normals.reshape(-1, 3, 3))
@@ -136,8 +138,8 @@ def triangles(
     label = np.full(count, surface.label, np.uint8)
     return Mesh(
         corners=points,
-        normals=np.asarray(normals, dtype=np.float64).reshape(-1, 3, 3),
-        uv=np.asarray(uv, dtype=np.float64).reshape(-1, 3, 2),
+        normals=np.asarray(normals, dtype=np.float32).reshape(-1, 3, 3),
+        uv=np.asarray(uv, dtype=np.float32).reshape(-1, 3, 2),
         texture=np.full(count, TEXTURE_INDEX[surface.texture], np.int16),
         tint=np.tile(np.asarray(surface.tint, np.float32), (count, 1)),
         gloss=np.full(count, surface.gloss, np.float32),

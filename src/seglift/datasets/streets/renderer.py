@@ -54,7 +54,7 @@ class Instant:
 
     camera: Camera
     corners: Floats
-    normals: Floats
+    normals: NDArray[np.float32]
     moment: Moment
 
 

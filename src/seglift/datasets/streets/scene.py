@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seglift.base.seeding import numpy_generator
 from seglift.datasets.streets.camera import Camera
@@ -69,8 +70,8 @@ class Scene:
         )
         return Camera(position, heading, nod, self.config.height, self.config.width, FOCAL * self.config.width, HORIZON)
 
-    def moved(self, frame: int) -> tuple[Floats, Floats]:
-        """Corners and shading normals of the moving faces at a frame, float64 [M, 3, 3] each."""
+    def moved(self, frame: int) -> tuple[Floats, NDArray[np.float32]]:
+        """Corners and shading normals of the moving faces at a frame, float64 and float32 [M, 3, 3]."""
         corners, normals = (
             self.faces.corners[self.static_count :].copy(),
             self.faces.normals[self.static_count :].copy(),
@@ -91,19 +92,18 @@ def build_scene(config: StreetConfig) -> Scene:
     """Builds the street of a configuration; equal configurations give equal scenes."""
     style, plan = STYLES[config.style], make_plan(config)
     numbers = Numbers()
-    static = merge(
-        [
-            ground(numpy_generator(config.seed, "streets", "ground"), style, plan),
-            lots(numpy_generator(config.seed, "streets", "lots"), style, plan),
-            *roadside(numpy_generator(config.seed, "streets", "roadside"), style, plan, numbers),
-        ]
-    )
+    static = [
+        ground(numpy_generator(config.seed, "streets", "ground"), style, plan),
+        *lots(numpy_generator(config.seed, "streets", "lots"), style, plan),
+        *roadside(numpy_generator(config.seed, "streets", "roadside"), style, plan, numbers),
+    ]
     parts = traffic(numpy_generator(config.seed, "streets", "traffic"), style, plan, numbers)
-    faces = merge([static, *(part.mesh for part in parts)])
+    faces = merge([*static, *(part.mesh for part in parts)])
+    count = sum(len(mesh) for mesh in static)
     starts = tuple(accumulate((len(part.mesh) for part in parts), initial=0))
     motions = tuple(part.motion for part in parts)
     sun = _sun(numpy_generator(config.seed, "streets", "sun"), style)
-    return Scene(config, style, plan, faces, len(static), starts, motions, Tracer(static.corners), sun)
+    return Scene(config, style, plan, faces, count, starts, motions, Tracer(faces.corners[:count]), sun)
 
 
 def _sun(rng: np.random.Generator, style: StreetStyle) -> Floats:

@@ -49,14 +49,14 @@ class Shader:
     def __init__(self, scene: Scene, atlas: Atlas) -> None:
         faces, style = scene.faces, scene.style
         self._scene, self._atlas, self._style = scene, atlas, style
-        self._uv = faces.uv.astype(np.float32)
+        self._uv = faces.uv
         self._texture, self._tint, self._gloss, self._glow = faces.texture, faces.tint, faces.gloss, faces.glow
         self._sun = scene.sun.astype(np.float32)
-        self._static_normals = faces.normals[: scene.static_count].astype(np.float32)
+        self._static_normals = faces.normals[: scene.static_count]
 
-    def moment_normals(self, moved: Floats) -> F32:
+    def moment_normals(self, moved: F32) -> F32:
         """Normals of all faces at a moment, from those of the movers."""
-        return np.concatenate([self._static_normals, moved.astype(np.float32)])
+        return np.concatenate([self._static_normals, moved])
 
     def shade(self, moment: Moment, normals: F32, origin: Floats, directions: F32, hits: Hits, spread: float) -> Sample:
         """Shades rays.

@@ -114,8 +114,9 @@ def _paths(out: Path, place: str, index: int, motion: bool) -> list[Path]:
 
 def _write_frame(out: Path, place: str, frame: StreetFrame, motion: bool) -> None:
     paths = _paths(out, place, frame.index, motion)
-    for path, array in zip(paths, (frame.image, frame.labels, frame.instances), strict=False):
-        write_png(path, array)
+    write_png(paths[0], frame.image)
+    write_png(paths[1], frame.labels)
+    write_png(paths[2], frame.instances)
     if motion:
         content = io.BytesIO()
         np.savez_compressed(content, allow_pickle=False, **{name: getattr(frame, name) for name in MOTION_FIELDS})
