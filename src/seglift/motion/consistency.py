@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from seglift.motion.maps import map_from_flow, outside, sample_bilinear
 from seglift.motion.warp import warp_image
 
 
-def forward_backward_error(flow: Tensor, opposite: Tensor) -> Tensor:
+def forward_backward_error(flow: Tensor, opposite: Tensor, stride: int = 1) -> Tensor:
     """How far a pixel lands from home when it goes there by ``flow`` and comes back by ``opposite``, in pixels.
 
     Args:
         flow: backward flow on frame a that samples frame b, float32 ``[B, 2, H, W]``.
         opposite: backward flow on frame b that samples frame a, float32 ``[B, 2, H, W]``.
+        stride: evaluate every so many pixels and interpolate between; a flow that was estimated on a coarser grid
+            (as DIS does on large frames) has nothing to say between its nodes.
 
     Returns:
         float32 ``[B, H, W]``: ``|flow(p) + opposite(p + flow(p))|``; beyond the border the border's flow is used.
     """
-    difference = sample_bilinear(opposite, map_from_flow(flow)).add_(flow)
-    return torch.hypot(difference[:, 0], difference[:, 1])
+    places, steps = map_from_flow(flow), flow
+    if stride > 1:
+        places, steps = places[..., ::stride, ::stride], flow[..., ::stride, ::stride]
+    difference = sample_bilinear(opposite, places).add_(steps)
+    error = torch.hypot(difference[:, 0], difference[:, 1])
+    if stride > 1:
+        size = (int(flow.shape[2]), int(flow.shape[3]))
+        error = functional.interpolate(error[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+    return error
 
 
 def occluded(flow: Tensor, opposite: Tensor) -> Tensor:

@@ -28,7 +28,17 @@ class MotionEstimator(Protocol):
         ...
 
 
-MOTION_NAMES = ("dis", "dis:ultrafast", "dis:fast", "dis:medium", "raft", "raft:small", "raft:large", "raft:FILE")
+MOTION_NAMES = (
+    "dis",
+    "dis:ultrafast",
+    "dis:fast",
+    "dis:medium",
+    "dis:fine",
+    "raft",
+    "raft:small",
+    "raft:large",
+    "raft:FILE",
+)
 
 
 def get_estimator(name: str, device: torch.device | str = "cpu") -> MotionEstimator:
@@ -43,7 +53,7 @@ def get_estimator(name: str, device: torch.device | str = "cpu") -> MotionEstima
 
         if detail and detail not in PRESETS:
             raise UserError(f"DIS preset '{detail}' is unknown; choose one of {', '.join(PRESETS)}")
-        return DisFlow(detail or "medium")
+        return DisFlow(detail or "auto")
     if kind == "raft":
         from seglift.motion.raft import RaftFlow
 

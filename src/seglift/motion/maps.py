@@ -20,10 +20,11 @@ from torch import Tensor
 
 @functools.lru_cache(maxsize=4)
 def _identity(height: int, width: int, device: torch.device) -> Tensor:
-    ys = torch.arange(height, dtype=torch.float32, device=device)
-    xs = torch.arange(width, dtype=torch.float32, device=device)
-    grid_y, grid_x = torch.meshgrid(ys, xs, indexing="ij")
-    return torch.stack((grid_x, grid_y))[None].contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode(False):  # shared with training, where a tensor made for inference could not be used
+        ys = torch.arange(height, dtype=torch.float32, device=device)
+        xs = torch.arange(width, dtype=torch.float32, device=device)
+        grid_y, grid_x = torch.meshgrid(ys, xs, indexing="ij")
+        return torch.stack((grid_x, grid_y))[None].contiguous(memory_format=torch.channels_last)
 
 
 def identity_map(height: int, width: int, device: torch.device | str = "cpu") -> Tensor:
@@ -45,18 +46,27 @@ def map_from_flow(flow: Tensor) -> Tensor:
 
 
 def sample_bilinear(values: Tensor, sampling_map: Tensor) -> Tensor:
-    """Samples ``values [B, C, H, W]`` (float32; on the CPU also uint8) at ``sampling_map [B, 2, h, w]``, clamped to the border.
+    """Samples ``values [B, C, H, W]`` (float32; on the CPU also uint8) at ``sampling_map [B, 2, h, w]``.
 
     Returns:
         ``[B, C, h, w]``. Coordinates outside the image take the border's value (replicate), which is
         torch's ``grid_sample(padding_mode="border", align_corners=True)``.
+
+    Raises:
+        ValueError: the map is not ``[B, 2, h, w]`` of the same batch size.
     """
+    _check_map(sampling_map, values.shape[0])
     if values.device.type == "cpu":
         return _sample_opencv(values, sampling_map)
     height, width = values.shape[-2:]
     scale = sampling_map.new_tensor([2.0 / max(width - 1, 1), 2.0 / max(height - 1, 1)]).view(1, 2, 1, 1)
     grid = (sampling_map * scale - 1.0).permute(0, 2, 3, 1)
     return torch.nn.functional.grid_sample(values, grid, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def _check_map(sampling_map: Tensor, batch: int) -> None:
+    if sampling_map.ndim != 4 or sampling_map.shape[:2] != (batch, 2):
+        raise ValueError(f"sampling map has shape {tuple(sampling_map.shape)}; expected [{batch}, 2, h, w]")
 
 
 def _sample_opencv(values: Tensor, sampling_map: Tensor) -> Tensor:
@@ -92,7 +102,11 @@ def sample_nearest(values: Tensor, sampling_map: Tensor) -> Tensor:
     """Samples ``values [B, H, W]`` of any dtype at ``sampling_map [B, 2, h, w]`` by nearest neighbour.
 
     One rounding rule on every device, ``floor(coordinate + 0.5)``; coordinates outside take the border's value.
+
+    Raises:
+        ValueError: the map is not ``[B, 2, h, w]`` of the same batch size.
     """
+    _check_map(sampling_map, values.shape[0])
     height, width = values.shape[-2:]
     if values.device.type == "cpu" and values.dtype == torch.uint8 and max(height, width) < 32767:
         return _nearest_opencv(values, sampling_map)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from http.client import HTTPException
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 from urllib.error import URLError
 
@@ -44,8 +46,8 @@ class RaftFlow:
         weights = {"small": Raft_Small_Weights.DEFAULT, "large": Raft_Large_Weights.DEFAULT}[size]
         network = _network(size)
         try:
-            network.load_state_dict(weights.get_state_dict(progress=False, check_hash=True))
-        except (URLError, OSError, RuntimeError) as error:
+            network.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
+        except (URLError, HTTPException, OSError, RuntimeError, EOFError, UnpicklingError) as error:
             raise UserError(
                 f"RAFT's published weights ({weights.url.rsplit('/', 1)[-1]}) are not cached and cannot be downloaded "
                 f"({error}); go online once, give a file as --motion raft:FILE, or use --motion dis"

@@ -55,6 +55,15 @@ def reliability(state: Propagated) -> Tensor:
     Raises:
         ValueError: nobody observed the state.
     """
+    return 1.0 / ((state.error + 0.5).sqrt_() * (observed(state) + 4.0))
+
+
+def observed(state: Propagated) -> Tensor:
+    """The state's photometric error, uint8 ``[B, H, W]``.
+
+    Raises:
+        ValueError: nobody observed the state.
+    """
     if state.photometric is None:
         raise ValueError("the state was not observed; walk with observe=True")
-    return 1.0 / ((state.error + 0.5).sqrt_() * (state.photometric + 4.0))
+    return state.photometric

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seglift.propagation.confidence import motion_confidence
+from seglift.propagation.confidence import one_sided_confidence, two_sided_confidence
 from seglift.propagation.evidence import reliability
 from seglift.propagation.provenance import EARLIER, LATER, NONE
 from seglift.propagation.state import Propagated
@@ -33,19 +33,15 @@ class Fused:
     provenance: Tensor
 
 
-def fuse_votes(earlier: Propagated, later: Propagated, num_indices: int) -> tuple[Tensor, Tensor]:
+def fuse_both(earlier: Propagated, later: Propagated, num_indices: int) -> Fused:
     """Keeps what both sides say; where they differ, a vote by reliability decides.
 
     Args:
         earlier: from the earlier keyframe, observed, batch size 1.
         later: from the later keyframe, observed.
         num_indices: space indices are below it.
-
-    Returns:
-        Labels uint8 ``[1, H, W]``, and where they are the earlier side's rather than the later one's, bool.
     """
     weights = reliability(earlier), reliability(later)
-    first = weights[0] >= weights[1]
     labels = earlier.labels.clone()
     flat, differ = labels.view(-1), torch.nonzero(earlier.labels.flatten() != later.labels.flatten())[:, 0]
     for pixels in torch.split(differ, CHUNK):
@@ -54,7 +50,9 @@ def fuse_votes(earlier: Propagated, later: Propagated, num_indices: int) -> tupl
             add_votes(votes, state, weight.flatten()[pixels], pixels)
         flat[pixels] = votes.argmax(1).to(torch.uint8)
     is_earlier, is_later = labels == earlier.labels, labels == later.labels
-    return labels, torch.where(is_earlier == is_later, first, is_earlier)
+    from_earlier = torch.where(is_earlier == is_later, weights[0] >= weights[1], is_earlier)
+    confidence = two_sided_confidence(earlier, later, from_earlier, differ, weights)
+    return Fused(labels, confidence, torch.where(from_earlier, EARLIER, LATER).to(torch.uint8))
 
 
 def fuse_motion(sides: BothSides, nothing: Fused, num_indices: int) -> Fused:
@@ -67,15 +65,12 @@ def fuse_motion(sides: BothSides, nothing: Fused, num_indices: int) -> Fused:
     """
     earlier, later = sides.earlier, sides.later
     if earlier is not None and later is not None:
-        labels, from_earlier = fuse_votes(earlier, later, num_indices)
-        provenance = torch.where(from_earlier, EARLIER, LATER).to(torch.uint8)
-    elif earlier is not None:
-        labels, provenance = earlier.labels, torch.full_like(earlier.labels, EARLIER)
-    elif later is not None:
-        labels, provenance = later.labels, torch.full_like(later.labels, LATER)
-    else:
-        return nothing
-    return Fused(labels, motion_confidence(labels, earlier, later), provenance)
+        return fuse_both(earlier, later, num_indices)
+    if earlier is not None:
+        return Fused(earlier.labels, one_sided_confidence(earlier), torch.full_like(earlier.labels, EARLIER))
+    if later is not None:
+        return Fused(later.labels, one_sided_confidence(later), torch.full_like(later.labels, LATER))
+    return nothing
 
 
 def know_nothing(size: tuple[int, int], unknown: int, device: torch.device | str = "cpu") -> Fused:

@@ -7,6 +7,9 @@ the last checkpoint and ends with the same bytes as an undisturbed one.
 from __future__ import annotations
 
 import shutil
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -17,6 +20,8 @@ from torch import Tensor
 from seglift.base.errors import UserError
 from seglift.propagation.state import FLOW_STEP, Origin, Propagated, StepMotion
 
+PENDING = 3
+"""Entries that may wait to be written."""
 BYTES_PER_PIXEL = 17
 """About what a frame between two keyframes takes on disk until its gap is done."""
 
@@ -30,14 +35,29 @@ class Spill:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="spill")
+        self._pending: deque[Future[None]] = deque()
 
-    def save(self, kind: str, index: int, arrays: dict[str, Tensor]) -> None:
-        """Stores ``arrays`` (on the CPU) as ``kind`` of frame ``index``."""
-        path = self._path(kind, index)
+    def save(self, kind: str, index: int, pack: Callable[[], dict[str, Tensor]]) -> None:
+        """Stores the arrays that ``pack`` makes as ``kind`` of frame ``index``.
+
+        Works in the background, in order, a few entries behind; errors come up in a later call.
+        """
+        self._pending.append(self._pool.submit(self._write, self._path(kind, index), pack))
+        while len(self._pending) > PENDING:
+            self._pending.popleft().result()
+
+    def flush(self) -> None:
+        """Waits until everything saved is on disk."""
+        while self._pending:
+            self._pending.popleft().result()
+
+    @torch.inference_mode()
+    def _write(self, path: Path, pack: Callable[[], dict[str, Tensor]]) -> None:
         part = path.with_suffix(".part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            save_file({name: value.cpu().contiguous() for name, value in arrays.items()}, str(part))
+            save_file({name: value.cpu().contiguous() for name, value in pack().items()}, str(part))
             part.replace(path)
         except (OSError, SafetensorError) as error:
             raise UserError(f"cannot write {path}: {error}; free disk space and run again") from error
@@ -59,6 +79,7 @@ class Spill:
 
     def clear(self) -> None:
         """Deletes the folder."""
+        self.flush()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, kind: str, index: int) -> Path:
@@ -98,11 +119,6 @@ def unpack_state(arrays: dict[str, Tensor], origin: Origin) -> Propagated:
 def _map_step(labels: Tensor) -> float:
     """Coordinates from -1 to one past the longer side, in 65535 steps."""
     return (max(labels.shape[-2:]) + 2.0) / 65535.0
-
-
-def as_spilled(state: Propagated) -> Propagated:
-    """Rounds what fusing reads to what a spilled state has, so that neither side of a gap is favoured."""
-    return unpack_state(pack_state(state, exact=False), state.origin)
 
 
 def pack_motion(motion: StepMotion) -> dict[str, Tensor]:

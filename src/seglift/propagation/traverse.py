@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from seglift.motion.estimator import MotionEstimator
 from seglift.propagation.evidence import observe
-from seglift.propagation.spill import Spill, as_spilled, pack_motion, pack_state, unpack_motion, unpack_state
+from seglift.propagation.spill import Spill, pack_motion, pack_state, unpack_motion, unpack_state
 from seglift.propagation.state import (
     FramePair,
     GetFrame,
@@ -159,7 +160,7 @@ class Walker:
                 earlier = None
                 if index <= last:
                     earlier = unpack_state(_need(spill.load("left", index, device), index), origin)
-                yield BothSides(index, earlier, as_spilled(self._observed(state, index)))
+                yield BothSides(index, earlier, self._observed(state, index))
             self._checkpoint(indices, position, "right", state, spill)
         for index in range(gap.start, min(first, last + 1)):
             if index not in done:
@@ -175,12 +176,13 @@ class Walker:
         for position, (backward, motion) in self._motions(indices, begin, lambda i: i <= last or i > first):
             index = indices[position]
             if index - 1 >= first:
-                spill.save("motion", index - 1, pack_motion(backward))
+                spill.save("motion", index - 1, partial(pack_motion, backward))
             if index <= last:
                 state = self.propagator.step(state, FramePair(self.frame, index - 1, index), motion)
-                spill.save("left", index, pack_state(self._observed(state, index), exact=False))
+                spill.save("left", index, partial(pack_state, self._observed(state, index), exact=False))
                 self._checkpoint(indices, position, "forward", state, spill)
-        spill.save("whole", right, {"whole": torch.ones(1)})
+        spill.save("whole", right, lambda: {"whole": torch.ones(1)})
+        spill.flush()
 
     def _motions(
         self, indices: range, first: int, needed: Callable[[int], bool] = lambda _: True
@@ -234,7 +236,7 @@ class Walker:
 
     def _checkpoint(self, indices: range, position: int, kind: str, state: Propagated, spill: Spill) -> None:
         if position % CHECKPOINT_EVERY == 0:
-            spill.save(kind, indices[position], pack_state(state, exact=True))
+            spill.save(kind, indices[position], partial(pack_state, state, exact=True))
 
 
 def _need(arrays: dict[str, Tensor] | None, index: int) -> dict[str, Tensor]:
