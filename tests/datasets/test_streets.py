@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -12,6 +13,8 @@ from scipy.ndimage import distance_transform_edt
 from seglift.base.errors import UserError
 from seglift.datasets.streets import STYLES, StreetConfig, StreetFrame, render_street
 from seglift.datasets.streets.classes import THINGS
+from seglift.datasets.streets.renderer import Renderer
+from seglift.datasets.streets.scene import Scene, build_scene
 
 HEIGHT, WIDTH = 128, 256
 CLIPS = {
@@ -26,9 +29,15 @@ START = {"forward": 0, "turning": 22, "standing": 0}
 
 
 @lru_cache
+def scene(name: str) -> Scene:
+    return build_scene(CLIPS[name])
+
+
+@lru_cache
 def clip(name: str) -> tuple[StreetFrame, ...]:
     """Three frames in a row."""
-    return tuple(render_street(CLIPS[name], range(START[name], START[name] + 3)))
+    renderer = Renderer(scene(name))
+    return tuple(renderer.frame(index) for index in range(START[name], START[name] + 3))
 
 
 def pairs(name: str):
@@ -166,7 +175,7 @@ def test_other_seeds_and_styles_look_different() -> None:
 
 def test_noise_changes_the_picture_only_a_little_and_nothing_else() -> None:
     quiet = clip("forward")[0]
-    noisy = next(iter(render_street(StreetConfig(40, HEIGHT, WIDTH, 2, "daylight", ego="forward"))))
+    noisy = Renderer(replace(scene("forward"), config=replace(CLIPS["forward"], noise=True))).frame(0)
     difference = noisy.image.astype(float) - quiet.image
     assert 0.5 < difference.std() < 8
     assert np.array_equal(noisy.labels, quiet.labels)
@@ -199,7 +208,7 @@ def test_the_bonnet_stands_still_and_is_optional() -> None:
     bonnet = frame.labels == 1
     assert bonnet[-1, WIDTH // 2] and 0.005 < bonnet.mean() < 0.15
     assert not frame.flow_to_previous[bonnet].any() and not frame.hidden_in_previous[bonnet].any()
-    bare = next(iter(render_street(StreetConfig(1, 64, 128, 2, ego="forward", hood=False))))
+    bare = Renderer(replace(scene("forward"), config=replace(CLIPS["forward"], hood=False))).frame(1)
     assert not (bare.labels == 1).any()
 
 

@@ -203,7 +203,7 @@ def car(rng: np.random.Generator, colors: tuple[Color, ...], speed: float = 0.0,
     axles = [(share - 0.5) * length for share in profile.axles]
     for y in axles:
         for side in (-1, 1):
-            parts.append(disk((side * (width / 2 + 0.004), y, radius + 0.02), (side, 0, 0), radius * 1.16, arch, 20))
+            parts.append(disk((side * (width / 2 + 0.004), y, radius + 0.06), (side, 0, 0), radius * 1.16, arch, 20))
     return _on_wheels(merge(parts), axles, width / 2 + 0.012, radius, CAR, speed, speed != 0)
 
 
