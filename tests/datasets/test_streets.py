@@ -225,7 +225,15 @@ def test_all_needed_classes_occur_over_a_few_seeds() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"frames": 0}, {"height": 8}, {"width": 100_000}, {"style": "noir"}, {"ego": "flying"}, {"rate": 0.0}],
+    [
+        {"frames": 0},
+        {"height": 8},
+        {"width": 100_000},
+        {"style": "noir"},
+        {"ego": "flying"},
+        {"rate": 0.0},
+        {"frames": 4000},
+    ],
 )
 def test_bad_configurations_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(UserError, match="expected"):

@@ -40,8 +40,8 @@ def town_house(rng: np.random.Generator, style: StreetStyle, width: float, corne
     parts = [
         wall((0, 0), (width, 0), 0, GROUND_HEIGHT, ground, tiles * GROUND_FLOOR_METRES[0]),
         wall((0, 0), (width, 0), GROUND_HEIGHT, top, front, tiles * FRONT_METRES[0]),
-        wall((width, 0), (width, DEPTH), 0, GROUND_HEIGHT, side),
-        wall((0, DEPTH), (0, 0), 0, GROUND_HEIGHT, side),
+        wall((width, 0), (width, DEPTH), 0, GROUND_HEIGHT, ground if corner else side, 2 * GROUND_FLOOR_METRES[0]),
+        wall((0, DEPTH), (0, 0), 0, GROUND_HEIGHT, ground if corner else side, 2 * GROUND_FLOOR_METRES[0]),
         wall((width, 0), (width, DEPTH), GROUND_HEIGHT, top, front if corner else side, 2 * FRONT_METRES[0]),
         wall((0, DEPTH), (0, 0), GROUND_HEIGHT, top, front if corner else side, 2 * FRONT_METRES[0]),
         wall((width, DEPTH), (0, DEPTH), 0, top, side),

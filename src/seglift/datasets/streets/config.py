@@ -9,6 +9,7 @@ from seglift.datasets.streets.styles import STYLES
 
 EGO_MOTIONS = ("auto", "forward", "turning", "standing")
 SMALLEST, LARGEST = 32, 8192
+LONGEST = 180
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class StreetConfig:
     """One clip; equal configurations give equal bytes.
 
     Attributes:
-        frames: number of frames, at least 1.
+        frames: number of frames, at least 1 and no more than 180 seconds at ``rate``.
         height, width: pixels, 32..8192.
         seed: chooses the street, its traffic and the light.
         style: a name in ``STYLES``.
@@ -51,3 +52,6 @@ class StreetConfig:
             raise UserError(f"unknown ego motion {self.ego!r}, expected one of {', '.join(EGO_MOTIONS)}; choose one")
         if not self.rate > 0:
             raise UserError(f"a rate of {self.rate} frames/s, expected more than 0; raise it")
+        if self.frames / self.rate > LONGEST:
+            seconds = f"{self.frames / self.rate:.0f} s"
+            raise UserError(f"a street clip of {seconds}, expected at most {LONGEST} s; write more and shorter clips")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seglift.datasets.streets.atlas import TEXTURE_INDEX
-from seglift.datasets.streets.classes import INSTANCE_FACTOR, THINGS
+from seglift.datasets.streets.classes import THINGS, instance_id
 
 Floats = NDArray[np.float64]
 Color = tuple[float, float, float]
@@ -78,11 +78,15 @@ class Mesh:
         return self.transformed(placement(x, y, z, heading, scale))
 
     def numbered(self, numbers: Mapping[int, int]) -> Mesh:
-        """The mesh with instance numbers; ``numbers`` maps the label of a thing to its n (ids label * 1000 + n)."""
+        """The mesh with instance numbers; ``numbers`` maps the label of a thing to its n (ids label * 1000 + n).
+
+        Raises:
+            ValueError: a number is outside 0..999.
+        """
         instance = self.label.astype(np.uint16)
         for label, number in numbers.items():
             if label in THINGS:
-                instance[self.label == label] = label * INSTANCE_FACTOR + number
+                instance[self.label == label] = instance_id(label, number)
         return replace(self, instance=instance)
 
     def smoothed(self, angle: float = 0.8) -> Mesh:
