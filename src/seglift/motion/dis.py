@@ -54,19 +54,25 @@ class DisFlow:
         preset = self.preset
         if preset == "auto":
             preset = "fine" if source.size <= FINE_UP_TO else "medium"
-        if getattr(self._local, "preset", None) != preset:  # OpenCV's object keeps buffers: one for each thread
-            self._local.dis, self._local.preset = _make(preset), preset
         height, width = source.shape
         pad = (0, max(0, MIN_SIDE - height), 0, max(0, MIN_SIDE - width))
         if any(pad):
             source = cv2.copyMakeBorder(source, *pad, cv2.BORDER_REPLICATE)
             target = cv2.copyMakeBorder(target, *pad, cv2.BORDER_REPLICATE)
+        made = (preset, *source.shape)
+        if getattr(self._local, "made", None) != made:  # OpenCV's object keeps buffers: one for each thread
+            self._local.dis, self._local.made = _make(*made), made
         flow: npt.NDArray[np.float32] = self._local.dis.calc(target, source, None)
         return flow[:height, :width]
 
 
-def _make(preset: str) -> cv2.DISOpticalFlow:
+def _make(preset: str, height: int, width: int) -> cv2.DISOpticalFlow:
     flow = cv2.DISOpticalFlow.create(PRESETS[preset])
+    # Where the pyramid of a small or narrow frame ends above the preset's finest scale, OpenCV chooses by itself:
+    # another scale at the first call than at the next, or one that does not fit the frame (it crashes).
+    finest, patch = flow.getFinestScale(), flow.getPatchSize()
+    if max(height, width) < 4 * patch * 2 ** (finest - 0.5) or min(height, width) < patch * 2**finest:
+        flow.setFinestScale(0)
     if preset == "fine":
         flow.setFinestScale(0)
         flow.setPatchStride(4)

@@ -6,7 +6,6 @@ from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
-from urllib.error import URLError
 
 import torch
 from torch import Tensor
@@ -47,7 +46,7 @@ class RaftFlow:
         network = _network(size)
         try:
             network.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
-        except (URLError, HTTPException, OSError, RuntimeError, EOFError, UnpicklingError) as error:
+        except (HTTPException, OSError, RuntimeError, EOFError, UnpicklingError) as error:
             raise UserError(
                 f"RAFT's published weights ({weights.url.rsplit('/', 1)[-1]}) are not cached and cannot be downloaded "
                 f"({error}); go online once, give a file as --motion raft:FILE, or use --motion dis"
