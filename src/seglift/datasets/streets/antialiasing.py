@@ -11,8 +11,8 @@ from seglift.datasets.streets.shading import Sample
 from seglift.datasets.streets.tracing import Hits
 
 OFFSETS = np.array([[-0.10, -0.36], [0.36, 0.09], [-0.26, 0.27]])
-COLOR_STEP = 0.09
-DEPTH_STEP = 0.03
+COLOR_STEP = 0.12
+DEPTH_STEP = 0.06
 
 
 def rough_pixels(faces: Mesh, hits: Hits, sample: Sample, shape: tuple[int, int]) -> NDArray[np.bool_]:
