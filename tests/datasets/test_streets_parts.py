@@ -126,5 +126,6 @@ def test_texture_lookup_is_exact_nearby_and_the_mean_far_away() -> None:
     assert np.abs(atlas.sample(texture, uv, np.full(3, 1e-4, np.float32)) - texels).max() < 0.02
     tile = atlas.image[index * pitch + 1 : index * pitch + 1 + SIZE, 1 : 1 + SIZE].reshape(-1, 4).mean(axis=0) / 255
     assert np.abs(atlas.sample(texture, uv, np.full(3, 1e3, np.float32)) - tile).max() < 0.08
+    assert atlas.sample(texture[:0], uv[:0], np.empty(0, np.float32)).shape == (0, 4)
     turned = atlas.sample(texture, uv + np.float32([5 * width, -3 * height]), np.full(3, 1e-4, np.float32))
     assert np.abs(turned - texels).max() < 0.03

@@ -73,6 +73,8 @@ class Atlas:
         Returns:
             float32 [N, 4]: sRGB 0..1 and tint mask 0..1.
         """
+        if not len(texture):
+            return np.empty((0, 4), np.float32)
         metres = self.metres[texture]
         tiles = uv / metres
         tiles -= np.floor(tiles)

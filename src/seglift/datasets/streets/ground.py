@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from seglift.datasets.streets.classes import ROAD, SIDEWALK, TERRAIN
-from seglift.datasets.streets.mesh import Mesh, Surface, merge
+from seglift.datasets.streets.mesh import Mesh, Surface, merge, scaled
 from seglift.datasets.streets.plan import HALF_CROSS, HALF_ROAD, LANE, Plan
 from seglift.datasets.streets.primitives import disk, polygon, quad, rectangle, wall
 from seglift.datasets.streets.styles import StreetStyle
@@ -14,6 +16,7 @@ CURB = 0.14
 CURB_WIDTH = 0.16
 CORNER = 2.6
 PAINT_HEIGHT = 0.004
+ARROW_LANE = 1.6
 ROAD_PAINT = Surface("asphalt", (0.62, 0.62, 0.60), ROAD)
 
 
@@ -62,13 +65,8 @@ def _block(style: StreetStyle, plan: Plan, index: int, side: int) -> Mesh:
 
 def _mirrored(mesh: Mesh) -> Mesh:
     flip = np.array([-1, 1, 1], np.float32)
-    values = {
-        **vars(mesh),
-        "corners": mesh.corners[:, ::-1] * flip,
-        "normals": mesh.normals[:, ::-1] * flip,
-        "uv": mesh.uv[:, ::-1],
-    }
-    return Mesh(**values)
+    corners, normals = mesh.corners[:, ::-1] * flip, mesh.normals[:, ::-1] * flip
+    return replace(mesh, corners=corners, normals=normals, uv=mesh.uv[:, ::-1])
 
 
 def _strip(
@@ -135,7 +133,7 @@ def _crossing_paint(plan: Plan, center: float) -> list[Mesh]:
         parts += [_paint(x, near, x + 0.5, far) for x in np.arange(-HALF_ROAD + 0.4, HALF_ROAD - 0.5, 1.0)]
         stop = center + end * (HALF_CROSS + 5.0)
         parts.append(_paint(-end * 0.15, stop, -end * (LANE - 0.1), stop + end * 0.4))
-        parts.append(_arrow(-end * EGO_ARROW, stop + end * 6.5, -end))
+        parts.append(_arrow(-end * ARROW_LANE, stop + end * 6.5, -end))
         near, far = end * (HALF_ROAD + 0.7), end * (HALF_ROAD + 3.7)
         parts += [
             _paint(near, center + y, far, center + y + 0.5) for y in np.arange(-HALF_CROSS + 0.4, HALF_CROSS - 0.5, 1.0)
@@ -147,9 +145,6 @@ def _crossing_paint(plan: Plan, center: float) -> list[Mesh]:
             for x in np.arange(HALF_ROAD + 6, plan.reach - 3, 7.0)
         ]
     return parts
-
-
-EGO_ARROW = 1.6
 
 
 def _arrow(x: float, y: float, heading: int) -> Mesh:
@@ -184,7 +179,7 @@ def _wear(rng: np.random.Generator, style: StreetStyle, plan: Plan) -> list[Mesh
     iron = Surface("stone", (0.09, 0.09, 0.09), ROAD)
     for y in np.arange(plan.start, plan.end, 9.0):
         shade = rng.uniform(0.72, 1.22)
-        patch = Surface("asphalt", tuple(shade * c for c in style.asphalt), ROAD)  # type: ignore[arg-type]
+        patch = Surface("asphalt", scaled(style.asphalt, shade), ROAD)
         x0, y0 = rng.uniform(-5.2, 3.5), y + rng.uniform(0, 5)
         parts.append(rectangle(x0, y0, x0 + rng.uniform(0.8, 2.2), y0 + rng.uniform(1.2, 5.0), 0.0015, patch))
         if rng.random() < 0.45:

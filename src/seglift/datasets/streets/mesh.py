@@ -20,6 +20,11 @@ Color = tuple[float, float, float]
 Points = NDArray[Any] | Sequence[Sequence[float] | NDArray[Any]]
 
 
+def scaled(color: Color, factor: float) -> Color:
+    """The colour, brighter or darker."""
+    return color[0] * factor, color[1] * factor, color[2] * factor
+
+
 @dataclass(frozen=True)
 class Surface:
     """What a face looks like and means.

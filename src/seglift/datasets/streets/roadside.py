@@ -9,7 +9,7 @@ from seglift.datasets.streets.barriers import railing
 from seglift.datasets.streets.classes import BICYCLE, CAR, MOTORCYCLE, TERRAIN, TRUCK
 from seglift.datasets.streets.ground import CURB
 from seglift.datasets.streets.lots import Garden
-from seglift.datasets.streets.mesh import Mesh, Surface
+from seglift.datasets.streets.mesh import Mesh, Surface, scaled
 from seglift.datasets.streets.motion import frozen
 from seglift.datasets.streets.numbering import Numbers
 from seglift.datasets.streets.plan import HALF_CROSS, HALF_ROAD, Plan
@@ -18,6 +18,7 @@ from seglift.datasets.streets.styles import StreetStyle
 
 SIGNS = ("sign_limit", "sign_no_entry", "sign_give_way", "sign_parking", "sign_crossing", "sign_direction")
 PARKING = HALF_ROAD - 1.05
+CORNER_POLE = 4.0
 
 
 def roadside(rng: np.random.Generator, style: StreetStyle, plan: Plan, numbers: Numbers) -> list[Mesh]:
@@ -41,7 +42,7 @@ def _verge(
 ) -> list[Mesh]:
     """The kerb-side strip of a sidewalk: a site every 4 m holds a tree, a lamp, a sign or something small."""
     parts: list[Mesh] = []
-    pit = Surface("grass", tuple(0.8 * c for c in style.bark), TERRAIN)  # type: ignore[arg-type]
+    pit = Surface("grass", scaled(style.bark, 0.8), TERRAIN)
     for step, y in enumerate(np.arange(low + 1.5 + (2 if side > 0 else 0), high, 4.0)):
         x = side * (HALF_ROAD + 0.75)
         inward = -np.pi / 2 * side
@@ -124,9 +125,6 @@ def _signals(rng: np.random.Generator, plan: Plan, center: float) -> list[Mesh]:
                 at = center + end * (HALF_CROSS + 0.45)
                 parts.append(furniture.bollard().placed(side * (HALF_ROAD + 4.3 + shift), at, CURB))
     return parts
-
-
-CORNER_POLE = 4.0
 
 
 def _cross_street(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from seglift.datasets.streets.classes import BICYCLE, BUS, CAR, MOTORCYCLE, PERSON, RIDER, TRAIN, TRUCK
@@ -142,7 +140,10 @@ def _bikes(rng: np.random.Generator, plan: Plan, drive: _Drivers) -> list[Part]:
 def _walkers(rng: np.random.Generator, plan: Plan, drive: _Drivers) -> list[Part]:
     """People on the sidewalks, some standing, and on the zebra before a waiting camera car."""
     parts: list[Part] = []
-    lanes: Callable[[], float] = lambda: HALF_ROAD + float(rng.uniform(1.7, plan.sidewalk - 0.45))  # noqa: E731
+
+    def lane() -> float:
+        return HALF_ROAD + float(rng.uniform(1.7, plan.sidewalk - 0.45))
+
     for side in (-1, 1):
         y = float(rng.uniform(5, 12))
         while y < min(plan.end, plan.speed * plan.duration * (plan.ego == "forward") + 75):
@@ -154,7 +155,7 @@ def _walkers(rng: np.random.Generator, plan: Plan, drive: _Drivers) -> list[Part
                 for t in (0, plan.duration)
             )
             if inside:
-                parts += drive.person(along(side * lanes(), y, CURB, heading, speed), speed)
+                parts += drive.person(along(side * lane(), y, CURB, heading, speed), speed)
             y += float(rng.choice([rng.uniform(0.8, 1.2), rng.uniform(4, 15)]))
     if plan.ego == "standing":
         for x in rng.uniform(-HALF_ROAD - 2, HALF_ROAD + 2, 5):

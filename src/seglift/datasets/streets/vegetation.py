@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seglift.datasets.streets.classes import VEGETATION
-from seglift.datasets.streets.mesh import Color, Floats, Mesh, Surface, merge, triangles
+from seglift.datasets.streets.mesh import Color, Floats, Mesh, Surface, merge, scaled, triangles
 from seglift.datasets.streets.primitives import icosphere, tube
 
 
@@ -49,7 +49,7 @@ def tree(rng: np.random.Generator, leaf: Color, bark: Color) -> Mesh:
         center = middle + np.array([reach * np.cos(angle), reach * np.sin(angle), height])
         radii = rng.uniform(0.75, 1.15) * crown_radius * np.array([0.56, 0.56, 0.50])
         shade = rng.uniform(0.82, 1.12)
-        tone = Surface("leaves", (leaf[0] * shade, leaf[1] * shade, leaf[2] * shade), VEGETATION)
+        tone = Surface("leaves", scaled(leaf, float(shade)), VEGETATION)
         parts.append(lump(rng, center, radii, tone))
         directions = rng.normal(size=(90, 3))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)

@@ -5,7 +5,7 @@ Local frame: +y forward, origin on the ground under the middle.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -171,7 +171,7 @@ def _wheel(radius: float, width: float, label: int) -> Mesh:
     rims = []
     for side in (-1, 1):
         rim = disk((side * width / 2, 0, 0), (side, 0, 0), radius, face, 16)
-        rims.append(type(rim)(**{**vars(rim), "uv": rim.uv * scale}))
+        rims.append(replace(rim, uv=rim.uv * np.float32(scale)))
     return merge([tread, *rims])
 
 
