@@ -46,6 +46,7 @@ def test_gray_is_luma_and_clamped():
     expected = np.round(colours.numpy() @ [0.299, 0.587, 0.114])
     assert np.array_equal(gray(colours.T.reshape(3, 2, 2)).ravel(), expected)
     assert gray(torch.tensor([-0.2, 1.3]).view(1, 1, 2).repeat(3, 1, 1)).tolist() == [[0, 255]]
+    assert gray(torch.tensor([100.4, 100.6]).view(1, 1, 2).repeat(3, 1, 1) / 255.0).tolist() == [[100, 101]]
 
 
 @pytest.mark.parametrize("preset", [*PRESETS, "auto"])
