@@ -13,6 +13,7 @@ from seglift.base.progress import say
 from seglift.base.weights import load_weights
 from seglift.inference.class_mapping import ClassMapping, map_classes
 from seglift.labels.space import LabelSpace
+from seglift.models.compact_unet import CompactUNet
 from seglift.models.network import SegmentationNetwork
 from seglift.models.zoo import build
 
@@ -26,6 +27,8 @@ class CheckpointModel:
     Attributes:
         network: the network, in evaluation mode, without gradients.
         space_classes: names of the output channels, the space's ``train_names``.
+        wants_places: whether images should bring x and y as channels 4 and 5 (see ``CompactUNet``), so that mirrored
+            and tiled views know where they lie.
         mapping: how the network's classes became the space's; tells what is unmapped.
         short_side: short side of the images it was trained on, pixels; larger images should be shrunk to it.
     """
@@ -39,6 +42,7 @@ class CheckpointModel:
     ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.space_classes, self.mapping, self.short_side = space_classes, mapping, short_side
+        self.wants_places = isinstance(network, CompactUNet)
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from seglift.inference.multi_scale import multi_scale_logits, resize
 from seglift.inference.semantic_model import SemanticModel, preferred_short_side
 from seglift.inference.settings import InferenceSettings
 from seglift.inference.sliding_window import sliding_logits, tile_size
+from seglift.models.compact_unet import image_places
 
 DEFAULT = InferenceSettings()
 
@@ -55,7 +56,10 @@ class Predictor:
             tile = tile_size(seen.shape[-2], seen.shape[-1], settings.tile, settings.max_pixels)
             return sliding_logits(self.model.logits, seen, tile, settings.overlap)
 
-        return multi_scale_logits(tiled, self._shrunk(images), settings.scales, settings.flip, settings.average)
+        seen = self._shrunk(images)
+        if getattr(self.model, "wants_places", False):
+            seen = torch.cat((seen, image_places(seen)), dim=1)
+        return multi_scale_logits(tiled, seen, settings.scales, settings.flip, settings.average)
 
 
 def working_size(model: SemanticModel, height: int, width: int, settings: InferenceSettings) -> tuple[int, int]:

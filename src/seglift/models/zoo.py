@@ -11,10 +11,12 @@ import torch
 from seglift.base.errors import UserError
 from seglift.base.seeding import derive_seed
 from seglift.models.compact import CompactDeepLab
+from seglift.models.compact_unet import CompactUNet
 from seglift.models.network import SegmentationNetwork
 
 NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
     "compact_deeplab": CompactDeepLab,
+    "compact_unet": CompactUNet,
 }
 
 

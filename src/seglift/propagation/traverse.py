@@ -8,9 +8,7 @@ frame by frame. Every ``CHECKPOINT_EVERY`` frames the state is written, so that 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -18,6 +16,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from seglift.base.ahead import work_ahead
 from seglift.motion.estimator import MotionEstimator
 from seglift.propagation.evidence import observe
 from seglift.propagation.spill import Spill, pack_motion, pack_state, unpack_motion, unpack_state
@@ -192,27 +191,14 @@ class Walker:
         Gives ``(position, (step onto indices[position - 1], step onto indices[position]))`` from ``first`` on.
         """
 
-        def estimate(position: int) -> tuple[StepMotion, StepMotion]:
+        def estimate(position: int) -> tuple[int, tuple[StepMotion, StepMotion]]:
             with torch.inference_mode():
                 source, target = self.frame(indices[position - 1]), self.frame(indices[position])
                 onto_target, onto_source = estimate_pair(self.estimator, source, target)
-            return onto_source, onto_target
+            return position, (onto_source, onto_target)
 
         positions = (position for position in range(first, len(indices)) if needed(indices[position]))
-        pending: deque[tuple[int, Future[tuple[StepMotion, StepMotion]]]] = deque()
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="motion") as pool:
-            try:
-                for position in positions:
-                    pending.append((position, pool.submit(estimate, position)))
-                    if len(pending) > self.workers:
-                        done_position, result = pending.popleft()
-                        yield done_position, result.result()
-                while pending:
-                    done_position, result = pending.popleft()
-                    yield done_position, result.result()
-            finally:
-                for _, result in pending:
-                    result.cancel()
+        return work_ahead(estimate, positions, self.workers)
 
     def _resume(self, indices: range, kind: str, spill: Spill, done: frozenset[int] | None) -> tuple[Propagated, int]:
         """State to go on from, and the position in ``indices`` of the first step still to do.

@@ -12,7 +12,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from seglift.base.ahead import work_ahead
 from seglift.base.files import atomic_path
+from seglift.base.threads import threads_per_call, worker_count
 from seglift.report import tables
 from seglift.report.charts import distance_chart, shares_of, time_charts
 from seglift.report.contents import (
@@ -49,7 +51,7 @@ def write_report(path: Path, summary: ReportSummary, fetch: FetchFrame, max_show
     Args:
         path: of the HTML file.
         summary: everything but the pictures.
-        fetch: gives the pictures of one frame; called once for each frame that is shown, in ascending order.
+        fetch: gives the pictures of one frame; called once for each frame that is shown, from several threads.
         max_shown: about how many frames are shown; a longer clip is thinned evenly, but keyframes (up to half of the
             frames shown) and the frames of lowest confidence stay. At 640 pixels a frame takes about 80 kB a method.
 
@@ -70,9 +72,18 @@ def write_report(path: Path, summary: ReportSummary, fetch: FetchFrame, max_show
     )
     colors = distinct_colors([entry.color for entry in summary.space.classes])
     context = _context(summary, selection, first, colors)
-    frames = ((index, _pictures(fetch(index), summary, colors)) for index in selection.indices)
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
-        for chunk in environment.get_template("page.html.j2").generate(frames=frames, **context):
+
+    def draw(index: int) -> tuple[int, list[tuple[str, str]]]:
+        return index, list(_pictures(fetch(index), summary, colors))
+
+    frames = work_ahead(draw, selection.indices, worker_count())
+    chunks = environment.get_template("page.html.j2").generate(frames=frames, **context)
+    with (
+        threads_per_call(1),
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file,
+    ):
+        for chunk in chunks:
             file.write(chunk)
 
 

@@ -22,10 +22,14 @@ class AugmentationConfig:
 
     scale: tuple[float, float] = (0.5, 2.0)
     """Range of the random scale."""
+    aspect: float = 0.0
+    """Largest random change of the ratio of width and height, as a share; 0 keeps it."""
     flip: float = 0.5
     """Probability of mirroring left and right."""
     jitter: float = 0.25
     """Strength of brightness, contrast, saturation and hue changes, in random order; 0 for none."""
+    hue: float | None = None
+    """Strength of hue changes where it differs from ``jitter``."""
     blur: tuple[float, float] | None = (0.15, 1.3)
     """Range of the Gaussian blur's sigma in pixels, or none."""
 
@@ -38,11 +42,13 @@ class View:
         image: float32 [3, h, w] in 0..1; the mean colour where the crop reaches outside.
         label: uint8 [h, w] train ids; 255 outside.
         weight: float32 [h, w]; 1 where the sample has no weights.
+        places: float32 [2, h, w]: x and y of each pixel in the whole image, -1..1 inside.
     """
 
     image: Tensor
     label: Tensor
     weight: Tensor
+    places: Tensor
 
 
 def random_view(
@@ -65,7 +71,8 @@ def random_view(
         point: (row, column) of a pixel that the crop shall show; None crops anywhere.
     """
     scale = float(generator.uniform(*config.scale))
-    window = tuple(max(1, round(n / scale)) for n in size)
+    stretch = float(generator.uniform(1 - config.aspect, 1 + config.aspect)) ** 0.5 if config.aspect else 1.0
+    window = (max(1, round(size[0] / (scale / stretch))), max(1, round(size[1] / (scale * stretch))))
     height, width = sample.label.shape
     top = _start(height, window[0], generator, None if point is None else point[0])
     left = _start(width, window[1], generator, None if point is None else point[1])
@@ -78,17 +85,23 @@ def random_view(
     image = TF.resize(image, list(size), InterpolationMode.BICUBIC, antialias=True)
     label = TF.resize(label, list(size), InterpolationMode.NEAREST_EXACT)
     weight = TF.resize(weight, list(size), InterpolationMode.NEAREST_EXACT)
+    places = torch.stack(
+        torch.meshgrid(
+            _places(left, window[1], size[1], width), _places(top, window[0], size[0], height), indexing="xy"
+        )
+    )
     if flip:
-        image, label, weight = (TF.horizontal_flip(part) for part in (image, label, weight))
+        image, label, weight, places = (TF.horizontal_flip(part) for part in (image, label, weight, places))
     image = change_colors(image.float() / 255, config, generator)
-    return View(image.contiguous(), label[0].contiguous(), weight[0].float().contiguous())
+    return View(image.contiguous(), label[0].contiguous(), weight[0].float().contiguous(), places.contiguous())
 
 
 def change_colors(image: Tensor, config: AugmentationConfig, generator: np.random.Generator) -> Tensor:
     """Colour jitter in random order, then blur: float32 [3, h, w] in 0..1 to the same."""
     if config.jitter > 0:
         factors = generator.uniform(1 - config.jitter, 1 + config.jitter, size=3)
-        hue = float(generator.uniform(-config.jitter, config.jitter))
+        hues = config.jitter if config.hue is None else config.hue
+        hue = float(generator.uniform(-hues, hues))
         for which in generator.permutation(4):
             if which == 0:
                 image = TF.adjust_brightness(image, float(factors[0]))
@@ -102,6 +115,12 @@ def change_colors(image: Tensor, config: AugmentationConfig, generator: np.rando
         sigma = float(generator.uniform(*config.blur))
         image = TF.gaussian_blur(image, [2 * max(1, round(2.5 * sigma)) + 1] * 2, [sigma, sigma])
     return image
+
+
+def _places(start: int, window: int, size: int, length: int) -> Tensor:
+    """Where ``size`` pixels that show ``window`` pixels from ``start`` lie along a side of ``length``, -1..1 inside."""
+    pixels = start + (torch.arange(size, dtype=torch.float32) + 0.5) * (window / size) - 0.5
+    return pixels / max(length - 1, 1) * 2.0 - 1.0
 
 
 def _start(length: int, window: int, generator: np.random.Generator, point: int | None) -> int:

@@ -29,9 +29,11 @@ class FitConfig:
     weight_decay: float = 1e-4
     """Decay of weight matrices and kernels; norms and biases are not decayed."""
     momentum: float = 0.9
-    """Momentum of SGD (AdamW uses betas 0.9, 0.999)."""
+    """Momentum of SGD."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decay of AdamW's first and second moment."""
     schedule: str = "one_cycle"
-    """Name of a schedule: constant, poly, cosine, one_cycle."""
+    """Name of a schedule: constant, poly, cosine, one_cycle, warmup_cosine."""
     clip_norm: float | None = None
     """Largest norm of all gradients together; None clips nothing."""
     average: float | None = None
@@ -52,6 +54,7 @@ class FitConfig:
             "learning_rate": (0 < self.learning_rate < math.inf, "above 0"),
             "weight_decay": (0 <= self.weight_decay < math.inf, "at least 0"),
             "momentum": (0 <= self.momentum < 1, "0 to below 1"),
+            "betas": (all(0 <= beta < 1 for beta in self.betas), "two numbers from 0 to below 1"),
             "clip_norm": (self.clip_norm is None or self.clip_norm > 0, "above 0, or none"),
             "average": (self.average is None or 0 <= self.average < 1, "0 to below 1, or none"),
             "minutes": (self.minutes is None or self.minutes > 0, "above 0, or none"),
@@ -84,7 +87,7 @@ def make_optimizer(config: FitConfig, module: nn.Module) -> torch.optim.Optimize
         raise ValueError("the network has no trainable parameter")
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
-    return torch.optim.AdamW(groups, lr=config.learning_rate)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas)
 
 
 def _trainable(module: nn.Module, dimensions: Any) -> Iterable[nn.Parameter]:

@@ -33,4 +33,17 @@ def one_cycle(share: float, rise: float = 0.25, first: float = 0.04) -> float:
     return cosine((share - rise) / (1.0 - rise))
 
 
-SCHEDULES: dict[str, Schedule] = {"constant": constant, "poly": poly, "cosine": cosine, "one_cycle": one_cycle}
+def warmup_cosine(share: float, rise: float = 0.1, last: float = 0.005) -> float:
+    """A straight line up to 1 over the share ``rise``, then half a cosine down to ``last``."""
+    if share < rise:
+        return max(share, 1e-3) / rise
+    return last + (1.0 - last) * cosine((share - rise) / (1.0 - rise))
+
+
+SCHEDULES: dict[str, Schedule] = {
+    "constant": constant,
+    "poly": poly,
+    "cosine": cosine,
+    "one_cycle": one_cycle,
+    "warmup_cosine": warmup_cosine,
+}

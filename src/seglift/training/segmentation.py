@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,9 +18,10 @@ from seglift.base.seeding import numpy_generator
 from seglift.inference.checkpoint import segmentation_metadata
 from seglift.labels.space import LabelSpace
 from seglift.losses.cross_entropy import cross_entropy
+from seglift.models.compact_unet import CompactUNet
 from seglift.models.network import SegmentationNetwork
 from seglift.models.zoo import build
-from seglift.training.augmentation import AugmentationConfig, random_view
+from seglift.training.augmentation import AugmentationConfig, View, random_view
 from seglift.training.class_points import ClassPoints
 from seglift.training.fit import FitResult, fit
 from seglift.training.fit_config import FitConfig
@@ -43,7 +45,7 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class SegmentationRecipe:
-    """How to train a segmentation network; the defaults train one from scratch on the keyframes of a clip."""
+    """How to train a segmentation network."""
 
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The network."""
@@ -57,6 +59,8 @@ class SegmentationRecipe:
     """Crops in each step."""
     balanced: float = 0.5
     """Share of crops drawn around a class chosen uniformly, 0..1."""
+    class_balance: float = 0.0
+    """Weight of a class in the loss is its frequency to the power of minus this, 0..1; undone in evaluation."""
     short_side: int | None = 384
     """Images with a longer short side are shrunk to it, in training and in inference; none keeps every size."""
 
@@ -66,6 +70,7 @@ class SegmentationRecipe:
             "crop": (min(self.crop) >= 16, "at least 16 x 16"),
             "batch": (self.batch >= 1, "at least 1"),
             "balanced": (0 <= self.balanced <= 1, "0..1"),
+            "class_balance": (0 <= self.class_balance <= 1, "0..1"),
             "short_side": (self.short_side is None or self.short_side >= 16, "at least 16, or none"),
         }
         for name, (holds, expected) in rules.items():
@@ -102,6 +107,7 @@ class SegmentationTask:
         self.network: SegmentationNetwork = build(self.network_values, seed=recipe.fit.seed)
         if start is not None:
             self.network.load_state_dict(start)
+        self.class_weights = self._balance() if recipe.class_balance > 0 else None
         self._started_from = None if start is None else _fingerprint_tensors(start)
         self._content = content or fingerprint_values([sample.fingerprint() for sample in samples])
         generator = numpy_generator(recipe.fit.seed, "class points")
@@ -117,6 +123,18 @@ class SegmentationTask:
         """The network."""
         return self.network
 
+    def _balance(self) -> Tensor:
+        """Weights of the classes, float32 [C], mean 1 over the labelled pixels; 0 for classes that do not occur."""
+        counts = torch.zeros(self.space.num_train, dtype=torch.float64)
+        for number in range(len(self.samples)):
+            counts += torch.from_numpy(np.bincount(self.sample(number).label.ravel(), minlength=256)[: len(counts)])
+        frequency = counts / counts.sum().clamp_min(1)
+        power = self.recipe.class_balance
+        weights = torch.where(frequency > 0, frequency.clamp_min(1e-4) ** -power, torch.zeros_like(frequency))
+        if isinstance(self.network, CompactUNet):
+            self.network.undo_balance(frequency.float(), power)
+        return (weights / (frequency * weights).sum().clamp_min(1e-12)).float()
+
     def sample(self, number: int) -> Sample:
         """Sample ``number`` at its size for training."""
         return shrink(self.samples[number], self.recipe.short_side)
@@ -130,14 +148,21 @@ class SegmentationTask:
             sample = self.sample(draw.sample)
             views.append(random_view(sample, self.recipe.crop, self.recipe.augmentation, generator, draw.point))
         return {
-            "image": torch.stack([view.image for view in views]),
+            "image": torch.stack([self._input(view) for view in views]),
             "label": torch.stack([view.label for view in views]),
             "weight": torch.stack([view.weight for view in views]),
         }
 
     def loss(self, module: nn.Module, batch: Batch) -> Tensor:
         """Cross-entropy, weighted by pixel; a scalar."""
-        return cross_entropy(module(batch["image"]), batch["label"], pixel_weights=batch["weight"])
+        logits = module(batch["image"])
+        weights = None if self.class_weights is None else self.class_weights.to(logits.device)
+        return cross_entropy(logits, batch["label"], weights, batch["weight"])
+
+    def _input(self, view: View) -> Tensor:
+        if isinstance(self.network, CompactUNet):
+            return torch.cat((view.image, view.places))
+        return view.image
 
     def metadata(self) -> dict[str, Any]:
         """What ``load_checkpoint`` needs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -12,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from seglift.base.errors import UserError
 from seglift.base.progress import ProgressBar
+from seglift.base.threads import threads_per_call, worker_count
 from seglift.labels.reading import read_label
 from seglift.motion.estimator import get_estimator
 from seglift.propagation.fuse import Fused
@@ -69,11 +68,11 @@ def run_label(config: LabelConfig) -> LabelResult:
     plan = make_plan(config)
     output = LabelOutput.open(plan.config.out, plan.identity(), plan.config.overwrite)
     timing = Timing()
-    with _threads_of_opencv(1), torch.inference_mode():
+    with threads_per_call(1), torch.inference_mode():
         run = _Run(plan, output, timing)
         run.label_everything()
     with timing.stage("report"):
-        write_tables(plan, output, run.entries, {})
+        write_tables(plan, output, run.entries, run.about_model)
         result, scores = summarise(plan, output, run.entries)
         write_page(output.folder / "report.html", plan, [(output, result)])
     timing.seconds["total"] = time.monotonic() - started
@@ -106,6 +105,7 @@ class _Run:
         self.frames = FrameCache(plan, self.device)
         self._origins: OrderedDict[int, Origin] = OrderedDict()
         self.entries: dict[str, dict[str, Any]] = {}
+        self.about_model: dict[str, Any] = {}
         self.labelled = 0
 
     def label_everything(self) -> None:
@@ -113,7 +113,8 @@ class _Run:
         plan = self.plan
         stems = plan.clip.frames.stems
         with self.timing.stage("model"):
-            method = make_method(plan, self.output.work, self.frames, self.origin)
+            method = make_method(plan, self.output.work, self.frames)
+        self.about_model = method.about_model
         keys = {index: plan.keyframe_key(index) for index in plan.label_fingerprints}
         for gap in plan.gaps:
             keys |= plan.frame_keys(gap, method.fingerprint)
@@ -153,7 +154,6 @@ class _Run:
             workers=worker_count(),
             forward=config.direction in ("both", "forward") and method.carries,
             backward=config.direction in ("both", "backward") and method.carries,
-            observe=method.observe,
             max_distance=config.max_distance,
         )
         stems = self.plan.clip.frames.stems
@@ -256,22 +256,6 @@ class _Writer:
 def is_id_png(data: bytes) -> bool:
     """Whether a file is an 8-bit single-channel PNG, which is copied byte for byte."""
     return data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:26] == b"\x08\x00"
-
-
-def worker_count() -> int:
-    """Threads that work side by side: what torch was given (``OMP_NUM_THREADS``), by default every core, 8 at most."""
-    return max(1, min(torch.get_num_threads(), os.cpu_count() or 1, 8))
-
-
-@contextmanager
-def _threads_of_opencv(count: int) -> Iterator[None]:
-    # Frames and directions run side by side, so each call of OpenCV keeps to one thread.
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(count)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 def describe(plan: LabelPlan) -> str:

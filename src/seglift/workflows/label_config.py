@@ -39,7 +39,7 @@ class LabelConfig:
     max_distance: int | None = field(default=None, metadata={"help": "carry labels over at most K frames"})
     cut: tuple[int | None, int | None] | None = field(default=None, metadata={"help": "only frames A:B, half-open"})
     ground_truth: Path | None = field(default=None, metadata={"help": "score and draw against these labels"})
-    model_steps: int = field(default=400, metadata={"help": "training steps of --model auto"})
+    model_steps: int = field(default=1200, metadata={"help": "training steps of --model auto"})
     model_minutes: float | None = field(default=None, metadata={"help": "cap on the training time of --model auto"})
     device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:N, mps"})
     seed: int = field(default=0, metadata={"help": "seed of every random choice"})

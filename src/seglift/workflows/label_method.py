@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from seglift.propagation.fuse import Fused, fuse_motion, know_nothing
+from seglift.propagation.inpaint import Inpaint
 from seglift.propagation.motion_only import MotionOnly
-from seglift.propagation.state import GetFrame, Origin, Propagator
+from seglift.propagation.nearest import take_nearest
+from seglift.propagation.posterior import ModelVote, fuse_with_model
+from seglift.propagation.semantic_only import PAPER_THRESHOLD, SemanticLabeller
+from seglift.propagation.state import GetFrame, Propagator
 from seglift.propagation.traverse import BothSides
-from seglift.workflows.label_plan import LabelPlan
+from seglift.workflows.auto_model import get_clip_model
+from seglift.workflows.label_plan import LabelPlan, class_frequency
 
 
 @dataclass(frozen=True)
@@ -21,32 +27,54 @@ class Method:
         propagator: how a side is carried one frame on.
         fuse: decides a frame from what both sides say.
         carries: whether anything is carried at all (not for semantic-only).
-        observe: whether fusing needs evidence.
         fingerprint: of the segmentation model in use, empty for none.
+        about_model: what ``run.json`` says of the model.
     """
 
     propagator: Propagator
     fuse: Callable[[BothSides], Fused]
     carries: bool = True
-    observe: bool = True
     fingerprint: str = ""
+    about_model: dict[str, Any] = field(default_factory=dict)
 
 
-def make_method(plan: LabelPlan, work: Path, frames: GetFrame, origin: Callable[[int], Origin]) -> Method:
+def make_method(plan: LabelPlan, work: Path, frame: GetFrame) -> Method:
     """Makes the method that the plan's options ask for; trains or loads its model first.
 
     Args:
         plan: the checked inputs.
         work: folder of the run, where a trained model is kept.
-        frames: gives the clip's frames.
-        origin: gives the keyframes.
+        frame: gives the clip's frames.
 
     Raises:
         UserError: a model cannot be had.
     """
-    del work, frames, origin
     config, space = plan.config, plan.space
+    paper = config.settings == "paper"
+    recursive = config.resample == "recursive"
     void = space.unknown_index if config.out_of_view == "void" else None
-    carry = MotionOnly(recursive=config.resample == "recursive", void=void)
     nothing = know_nothing(plan.clip.frames.size, space.unknown_index, config.device)
-    return Method(carry, lambda sides: fuse_motion(sides, nothing, space.num_indices))
+    carry = MotionOnly(recursive, void)
+    if config.method == "motion":
+        if paper:
+            return Method(carry, lambda sides: take_nearest(sides, lambda: nothing))
+        return Method(carry, lambda sides: fuse_motion(sides, nothing, space.num_indices))
+    clip_model = get_clip_model(plan, work)
+    labeller = SemanticLabeller(clip_model.model, space)
+
+    def with_model(propagator: Propagator, fuse: Callable[[BothSides], Fused], carries: bool = True) -> Method:
+        return Method(propagator, fuse, carries, clip_model.fingerprint, clip_model.about)
+
+    if config.method == "semantic":
+        threshold = PAPER_THRESHOLD if paper else None
+        return with_model(carry, lambda sides: labeller.label_frame(frame(sides.index), threshold), carries=False)
+    if paper:
+        inpaint = Inpaint(labeller, float(config.tau), recursive)
+
+        def decide(sides: BothSides) -> Fused:
+            return take_nearest(sides, lambda: labeller.label_frame(frame(sides.index)))
+
+        return with_model(inpaint, decide)
+    tau = None if config.tau == "auto" else float(config.tau)
+    vote = ModelVote.of(labeller, class_frequency(plan), tau)
+    return with_model(MotionOnly(), lambda sides: fuse_with_model(sides, frame(sides.index), vote))

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_file, fingerprint_values
@@ -104,6 +105,15 @@ def make_plan(config: LabelConfig) -> LabelPlan:
         present.update(space.ids[i] for i in np.flatnonzero(np.bincount(labels.ravel())))
         fingerprints[keyframe.index] = fingerprint_file(keyframe.label)
     return LabelPlan(resolved, space.preferring(present), clip, fingerprints)
+
+
+def class_frequency(plan: LabelPlan) -> NDArray[np.float64]:
+    """Share of each evaluated class among the labelled pixels of the keyframes, float64 ``[C]``, summing to 1."""
+    counts = np.zeros(256, np.int64)
+    for keyframe in plan.clip.keyframes:
+        counts += np.bincount(plan.space.to_train(read_label(keyframe.label, plan.space)).ravel(), minlength=256)
+    known = counts[: plan.space.num_train]
+    return known / max(int(known.sum()), 1)
 
 
 def _check_folders(config: LabelConfig) -> None:

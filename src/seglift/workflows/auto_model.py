@@ -1,0 +1,140 @@
+"""The segmentation model of ``seglift label``: given, or trained on the clip's own keyframes and kept in OUT."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import torch
+
+from seglift.base.errors import UserError
+from seglift.base.files import fingerprint_file, fingerprint_values, read_json, write_json
+from seglift.base.progress import say
+from seglift.base.threads import threads_per_call, worker_count
+from seglift.inference.checkpoint import WEIGHTS_NAME
+from seglift.inference.predict import Predictor
+from seglift.inference.semantic_model import HUB_PREFIX, SemanticModel, load_model
+from seglift.inference.settings import InferenceSettings
+from seglift.labels.reading import read_label
+from seglift.training.augmentation import AugmentationConfig
+from seglift.training.fit_config import FitConfig
+from seglift.training.sample import Sample
+from seglift.training.segmentation import NetworkConfig, SegmentationRecipe, train_segmentation
+from seglift.workflows.label_plan import LabelPlan
+
+FOLDER = "model"
+CLASS_BALANCE = 0.5
+
+
+@dataclass(frozen=True)
+class ClipModel:
+    """A model ready for a clip.
+
+    Attributes:
+        model: with its inference settings.
+        fingerprint: changes when the model does.
+        about: what ``run.json`` says of it.
+    """
+
+    model: SemanticModel
+    fingerprint: str
+    about: dict[str, Any]
+
+
+def get_clip_model(plan: LabelPlan, work: Path) -> ClipModel:
+    """Loads the model that ``--model`` names, or trains one for ``auto``.
+
+    Args:
+        plan: the checked inputs.
+        work: the run's folder; a trained model is kept in ``work/model`` and used again by later runs, also when
+            keyframes were added, changed or removed since (so that only the gaps they touch change).
+
+    Raises:
+        UserError: the model cannot be loaded or trained.
+    """
+    spec, device = plan.config.model, plan.config.device
+    settings = InferenceSettings(flip=True, average="probabilities")
+    if spec == "auto":
+        return _auto_model(plan, work / FOLDER, settings)
+    model = load_model(spec, plan.space, device)
+    return ClipModel(Predictor(model, settings), _fingerprint(spec), {"spec": spec, "classes": model.space_classes})
+
+
+def auto_recipe(steps: int, minutes: float | None, seed: int) -> SegmentationRecipe:
+    """How a model is trained from scratch on the keyframes of one clip; see ``benchmarks/RESULTS.md`` for why so."""
+    return SegmentationRecipe(
+        network=NetworkConfig("compact_unet"),
+        fit=FitConfig(
+            steps=steps,
+            learning_rate=3e-3,
+            betas=(0.9, 0.99),
+            weight_decay=0.01,
+            schedule="warmup_cosine",
+            clip_norm=5.0,
+            average=0.98,
+            seed=seed,
+            minutes=minutes,
+        ),
+        augmentation=AugmentationConfig(scale=(0.7, 1.5), aspect=0.1, jitter=0.3, hue=0.05, blur=None),
+        crop=(256, 320),
+        batch=2,
+        class_balance=CLASS_BALANCE,
+        short_side=384,
+    )
+
+
+class KeyframeSamples(Sequence[Sample]):
+    """The clip's keyframes as training samples, read when asked for."""
+
+    def __init__(self, plan: LabelPlan) -> None:
+        self._plan, self._indices = plan, sorted(plan.label_fingerprints)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, number: int) -> Sample: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Sample]: ...
+    def __getitem__(self, number: int | slice) -> Sample | Sequence[Sample]:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(len(self)))]
+        index, space = self._indices[number], self._plan.space
+        label = space.to_train(read_label(self._plan.keyframe_at[index].label, space))
+        return Sample(self._plan.clip.frames[index], label)
+
+
+def _auto_model(plan: LabelPlan, folder: Path, settings: InferenceSettings) -> ClipModel:
+    config = plan.config
+    trained_on = {plan.clip.frames.stems[i]: digest for i, digest in sorted(plan.label_fingerprints.items())}
+    note = folder / "trained_on.json"
+    known = read_json(note) if note.is_file() else None
+    if known != trained_on and not (folder / WEIGHTS_NAME).is_file():
+        shutil.rmtree(folder, ignore_errors=True)  # nothing, or the start of a training on other keyframes
+        write_json(note, trained_on)
+    elif known != trained_on:
+        say("the model that was trained on earlier keyframes is used again; --overwrite trains anew on today's")
+    recipe = auto_recipe(config.model_steps, config.model_minutes, config.seed)
+    if not (folder / WEIGHTS_NAME).is_file():
+        with threads_per_call(worker_count()), torch.inference_mode(False):
+            train_segmentation(KeyframeSamples(plan), plan.space, recipe, folder, config.device)
+    model = load_model(folder, plan.space, config.device)
+    digest = fingerprint_file(folder / WEIGHTS_NAME)
+    about = {"spec": "auto", "sha256": digest, "trained_on": sorted(read_json(note))}
+    return ClipModel(Predictor(model, settings), digest, about)
+
+
+def _fingerprint(spec: str) -> str:
+    """Of the content of a checkpoint file, of the files of a folder, or of the id of a hub model."""
+    path = Path(spec.removeprefix(HUB_PREFIX))
+    if path.is_file():
+        return fingerprint_file(path)
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.is_file())
+        return fingerprint_values([[file.name, fingerprint_file(file)] for file in files])
+    if not spec.startswith(HUB_PREFIX):
+        raise UserError(f"--model {spec} is neither a file nor a folder; give a checkpoint, hf:ID, auto or none")
+    return fingerprint_values(spec)
