@@ -12,6 +12,7 @@ the peak memory of long clips (the same frames again under new names), one keyfr
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -58,10 +59,10 @@ def bare_sum(folder: Path, preset: int, threads: int) -> None:
     dis = cv2.DISOpticalFlow.create(preset)
     ys, xs = np.mgrid[: SIZE[1], : SIZE[0]].astype(np.float32)
     identity = np.dstack((xs, ys))
-    for left, right in zip(keys, keys[1:], strict=False):
+    for left, right in itertools.pairwise(keys):
         gray = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2GRAY) for path in frames[left : right + 1]]
-        forward = [dis.calc(b, a, None) for a, b in zip(gray, gray[1:], strict=False)]
-        backward = [dis.calc(a, b, None) for a, b in zip(gray, gray[1:], strict=False)]
+        forward = [dis.calc(b, a, None) for a, b in itertools.pairwise(gray)]
+        backward = [dis.calc(a, b, None) for a, b in itertools.pairwise(gray)]
         for key, flows in ((left, forward), (right, backward[::-1])):
             label = cv2.imread(str(labels[frames[key].stem]), cv2.IMREAD_UNCHANGED)
             carried = identity

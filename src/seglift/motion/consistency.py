@@ -28,9 +28,15 @@ def forward_backward_error(flow: Tensor, opposite: Tensor, stride: int = 1) -> T
     difference = sample_bilinear(opposite, places).add_(steps)
     error = torch.hypot(difference[:, 0], difference[:, 1])
     if stride > 1:
-        size = (int(flow.shape[2]), int(flow.shape[3]))
-        error = functional.interpolate(error[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+        error = _between(error, stride, int(flow.shape[2]), int(flow.shape[3]))
     return error
+
+
+def _between(values: Tensor, stride: int, height: int, width: int) -> Tensor:
+    """Values ``[B, h, w]`` at every ``stride``-th pixel, interpolated to ``[B, height, width]``; the last ones repeat."""
+    size = ((values.shape[1] - 1) * stride + 1, (values.shape[2] - 1) * stride + 1)
+    inner = functional.interpolate(values[:, None], size, mode="bilinear", align_corners=True)
+    return functional.pad(inner, (0, width - size[1], 0, height - size[0]), mode="replicate")[:, 0]
 
 
 def occluded(flow: Tensor, opposite: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from seglift.base.ahead import work_ahead
+from seglift.base.errors import UserError
 from seglift.motion.estimator import MotionEstimator
 from seglift.propagation.evidence import observe
 from seglift.propagation.spill import Spill, pack_motion, pack_state, unpack_motion, unpack_state
@@ -153,17 +154,17 @@ class Walker:
         state, begin = self._resume(indices, "right", spill, done)
         for position in range(begin, len(indices)):
             index = indices[position]
-            motion = _need(spill.load("motion", index, device), index)
+            motion = _load(spill, "motion", index, device)
             state = self.propagator.step(state, FramePair(self.frame, index + 1, index), unpack_motion(motion))
             if index not in done:
                 earlier = None
                 if index <= last:
-                    earlier = unpack_state(_need(spill.load("left", index, device), index), origin)
+                    earlier = unpack_state(_load(spill, "left", index, device), origin)
                 yield BothSides(index, earlier, self._observed(state, index))
             self._checkpoint(indices, position, "right", state, spill)
         for index in range(gap.start, min(first, last + 1)):
             if index not in done:
-                earlier = unpack_state(_need(spill.load("left", index, device), index), origin)
+                earlier = unpack_state(_load(spill, "left", index, device), origin)
                 yield BothSides(index, earlier, None)
 
     def _spill_forward(self, left: int, right: int, last: int, first: int, spill: Spill) -> None:
@@ -225,7 +226,14 @@ class Walker:
             spill.save(kind, indices[position], partial(pack_state, state, exact=True))
 
 
-def _need(arrays: dict[str, Tensor] | None, index: int) -> dict[str, Tensor]:
+def _load(spill: Spill, kind: str, index: int, device: torch.device) -> dict[str, Tensor]:
+    """An entry that the first pass wrote.
+
+    Raises:
+        UserError: it is not whole (the machine lost power, say); the gap's entries are deleted, to be made anew.
+    """
+    arrays = spill.load(kind, index, device)
     if arrays is None:
-        raise RuntimeError(f"what was spilled for frame {index} is gone; was the output folder changed during the run?")
+        spill.clear()
+        raise UserError(f"what was kept for frame {index} is damaged and was deleted; run the same command again")
     return arrays
