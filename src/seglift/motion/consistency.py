@@ -33,7 +33,7 @@ def forward_backward_error(flow: Tensor, opposite: Tensor, stride: int = 1) -> T
 
 
 def _between(values: Tensor, stride: int, height: int, width: int) -> Tensor:
-    """Values ``[B, h, w]`` at every ``stride``-th pixel, interpolated to ``[B, height, width]``; the last ones repeat."""
+    """Values ``[B, h, w]`` at every ``stride``-th pixel, interpolated to ``[B, height, width]``; the last repeat."""
     size = ((values.shape[1] - 1) * stride + 1, (values.shape[2] - 1) * stride + 1)
     inner = functional.interpolate(values[:, None], size, mode="bilinear", align_corners=True)
     return functional.pad(inner, (0, width - size[1], 0, height - size[0]), mode="replicate")[:, 0]

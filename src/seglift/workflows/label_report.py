@@ -27,6 +27,8 @@ from seglift.workflows.label_plan import LabelPlan
 from seglift.workflows.score import Scores, add_frame
 
 LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless", "timm", "av")
+GENERIC_NAMES = ("images", "frames", "image_2", "rgb", "JPEGImages")
+"""Folders whose name says nothing: the report is called after the folder above."""
 FRAME_FIELDS = ("index", "stem", "keyframes", "distance", "mean_confidence", "provenance")
 
 
@@ -145,8 +147,9 @@ def _report_scores(scores: Scores) -> ReportScores:
 def report_summary(plan: LabelPlan, methods: list[MethodResult]) -> ReportSummary:
     """The page's contents but the pictures."""
     config = plan.config
+    path = config.frames.resolve()
     return ReportSummary(
-        config.frames.stem,
+        path.parent.name if path.name in GENERIC_NAMES else path.stem,
         plan.space,
         list(plan.clip.frames.stems),
         sorted(plan.label_fingerprints),
