@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,34 +34,40 @@ FIRST_STREET = 4
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """Options of ``seglift demo``; the field's metadata is its help on the command line.
+    """Options of ``seglift demo``.
+
+    Attributes:
+        out: folder that everything is written to.
+        frames: length of the video, at least FRAMES_LEAST.
+        seed: of street and training; another seed, another street.
+        model_steps: training steps of the segmentation model.
+        overwrite: replace a demo of other options.
+        height, width: of the video, pixels.
 
     Raises:
         UserError: a value is out of range.
     """
 
-    out: Path = field(default=Path("seglift-demo"), metadata={"help": "folder that everything is written to"})
-    frames: int = field(default=41, metadata={"help": f"length of the video, {FRAMES_LEAST} or more"})
-    seed: int = field(default=0, metadata={"help": "another seed, another street"})
-    model_steps: int = field(default=800, metadata={"help": "training steps of the segmentation model"})
-    overwrite: bool = field(default=False, metadata={"help": "replace a demo of other options"})
-    height: int = field(default=256, metadata={"help": "pixels"})
-    width: int = field(default=512, metadata={"help": "pixels"})
+    out: Path = Path("seglift-demo")
+    frames: int = 41
+    seed: int = 0
+    model_steps: int = 800
+    overwrite: bool = False
+    height: int = 256
+    width: int = 512
 
     def __post_init__(self) -> None:
         if self.frames < FRAMES_LEAST:
             raise UserError(f"--frames is {self.frames}, expected {FRAMES_LEAST} or more; ask for a longer video")
         if not 0 <= self.seed < 2**32:
-            raise UserError(f"--seed is {self.seed}, expected 0 to 2**32 - 1")
+            raise UserError(f"--seed is {self.seed}, expected 0 to 2**32 - 1; choose another")
         if self.model_steps < 1:
-            raise UserError(f"--model-steps is {self.model_steps}, expected 1 or more")
+            raise UserError(f"--model-steps is {self.model_steps}, expected 1 or more; raise it")
         self.street()  # refuses sizes and lengths before anything is written
 
     def street(self) -> StreetConfig:
         """What the video shows: a drive straight on, without the camera car's own bonnet."""
-        return StreetConfig(
-            self.frames, self.height, self.width, FIRST_STREET + self.seed, ego="forward", hood=False
-        )
+        return StreetConfig(self.frames, self.height, self.width, FIRST_STREET + self.seed, ego="forward", hood=False)
 
     def keyframes(self) -> range:
         """Indices of the labelled frames: every 20th, in shorter videos closer, so that there are at least three."""
@@ -159,12 +165,10 @@ def format_demo(result: DemoResult) -> str:
     """The score table for a person: mIoU in percent, distances to the nearest keyframe down, methods across."""
     methods = list(reversed(METHODS))
     distances = sorted(result.scores[methods[0]].by_distance)
-    rows = [
-        (str(k), *(percent(result.scores[method].by_distance[k].miou()) for method in methods)) for k in distances
-    ]
+    rows = [(str(k), *(percent(result.scores[method].by_distance[k].miou()) for method in methods)) for k in distances]
     rows.append(("all", *(percent(result.scores[method].confusion.miou()) for method in methods)))
-    title = "mIoU in percent by distance to the nearest keyframe, keyframes left out"
-    return render_table(title, ("frames", *methods), rows)
+    title = "mIoU in percent, keyframes left out"
+    return render_table(title, ("frames to nearest keyframe", *methods), rows)
 
 
 def _scores(done: LabelResult) -> Scores:
