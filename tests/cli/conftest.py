@@ -33,7 +33,6 @@ class Ran:
     out: str
     err: str
 
-    @property
     def done(self) -> Ran:
         """Itself, having checked that all went well."""
         assert self.status == 0, self

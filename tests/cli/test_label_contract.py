@@ -25,7 +25,7 @@ def table(out):
 
 def test_files_and_their_formats(clip, label, tmp_path):
     out = tmp_path / "out"
-    ran = label(clip, out).done
+    ran = label(clip, out).done()
     assert str(out / "labels") in ran.out and str(out / "report.html") in ran.out
     assert {path.name for path in out.iterdir()} == {
         "labels", "confidence", "provenance", "frames.jsonl", "run.json", "timing.json", "report.html", ".seglift",
@@ -50,7 +50,7 @@ def test_files_and_their_formats(clip, label, tmp_path):
 
 def test_table_of_frames(clip, label, tmp_path):
     out = tmp_path / "out"
-    label(clip, out).done
+    label(clip, out).done()
     rows = table(out)
     assert [row["stem"] for row in rows] == list(clip.stems)
     assert [row["index"] for row in rows] == list(range(9))
@@ -67,7 +67,7 @@ def test_table_of_frames(clip, label, tmp_path):
 
 def test_run_and_timing(clip, label, tmp_path):
     out = tmp_path / "out"
-    label(clip, out, "--seed", 5).done
+    label(clip, out, "--seed", 5).done()
     run = json.loads((out / "run.json").read_text())
     assert run["seed"] == 5 and run["options"]["method"] == "motion" and run["options"]["resample"] == "once"
     assert run["frames"]["count"] == 9 and run["frames"]["size"] == [64, 96]
@@ -92,7 +92,7 @@ def test_every_raw_id_survives_a_still_video(space, run, draw, save, tmp_path):
     run(
         "label", tmp_path / "frames", "--labels", tmp_path / "keys", "--space", space, "--out", tmp_path / "out",
         "--method", "motion",
-    ).done  # fmt: skip
+    ).done()  # fmt: skip
     for index in range(3):
         written = pixels(tmp_path / f"out/labels/{index}.png")
         np.testing.assert_array_equal(written, stripes)
@@ -102,7 +102,7 @@ def test_every_raw_id_survives_a_still_video(space, run, draw, save, tmp_path):
 def test_binary_is_written_back_as_it_came(foreground, clip, label, save, tmp_path):
     for path in clip.keyframes.iterdir():
         save(path, np.where(pixels(path) == 26, foreground, 0).astype(np.uint8))
-    label(clip, tmp_path / "out", "--space", "binary").done
+    label(clip, tmp_path / "out", "--space", "binary").done()
     for path in (tmp_path / "out/labels").iterdir():
         assert set(np.unique(pixels(path)).tolist()) == {0, foreground}
 
@@ -112,7 +112,7 @@ def test_colour_keyframes_become_ids(clip, label, save, tmp_path):
     for path in clip.keyframes.iterdir():
         ids = pixels(path)
         save(path, np.array([color.get(i, (0, 0, 0)) for i in range(256)], np.uint8)[ids])
-    label(clip, tmp_path / "out").done
+    label(clip, tmp_path / "out").done()
     for stem in ("f000", "f004", "f008"):
         written = pixels(tmp_path / f"out/labels/{stem}.png")
         np.testing.assert_array_equal(written, pixels(clip.truth / f"{stem}.png"))
@@ -125,7 +125,7 @@ def test_palette_keyframes_of_ids(clip, label, tmp_path):
         image.putpalette([v for i in range(256) for v in (i, 255 - i, (7 * i) % 256)])
         image.putdata(pixels(clip.truth / path.name).ravel().tolist())
         image.save(path)
-    label(clip, tmp_path / "out").done
+    label(clip, tmp_path / "out").done()
     np.testing.assert_array_equal(pixels(tmp_path / "out/labels/f004.png"), pixels(clip.truth / "f004.png"))
     assert Image.open(tmp_path / "out/labels/f004.png").mode == "L"
 
@@ -139,7 +139,7 @@ def test_space_of_the_user(clip, label, save, tmp_path):
     )
     for path in clip.keyframes.iterdir():
         save(path, np.where(pixels(path) == 26, 5, np.where(pixels(path) == 24, 9, 3)).astype(np.uint8))
-    label(clip, tmp_path / "out", "--space", tmp_path / "space.yaml").done
+    label(clip, tmp_path / "out", "--space", tmp_path / "space.yaml").done()
     assert set(np.unique(pixels(tmp_path / "out/labels/f002.png")).tolist()) == {3, 5, 9}
 
 
@@ -152,7 +152,7 @@ def test_cityscapes_names(clip, label, tmp_path):
             (clip.keyframes / f"ulm_000001_{index:06d}_gtFine_color.png").write_bytes(b"skipped")
             (clip.keyframes / f"ulm_000001_{index:06d}_gtFine_polygons.json").write_text("{}")
         (clip.truth / f"{stem}.png").rename(clip.truth / f"ulm_000001_{index:06d}_gtFine_labelIds.png")
-    ran = label(clip, tmp_path / "out", "--ground-truth", clip.truth).done
+    ran = label(clip, tmp_path / "out", "--ground-truth", clip.truth).done()
     assert "6 frames: mIoU" in ran.out
     names = sorted(path.name for path in (tmp_path / "out/labels").iterdir())
     assert names == [f"ulm_000001_{index:06d}_leftImg8bit.png" for index in range(9)]

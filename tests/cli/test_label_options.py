@@ -24,7 +24,7 @@ def share(out, name):
 
 def test_cut(clip, label, tmp_path):
     out = tmp_path / "out"
-    label(clip, out, "--frames", "3:7").done
+    label(clip, out, "--frames", "3:7").done()
     rows = table(out)
     assert [row["index"] for row in rows] == [3, 4, 5, 6]
     assert [row["keyframes"] for row in rows] == [[None, 4], [4, 4], [4, None], [4, None]]
@@ -34,14 +34,14 @@ def test_cut(clip, label, tmp_path):
 
 @pytest.mark.parametrize(("cut", "kept"), [(":5", range(5)), ("4:", range(4, 9))])
 def test_open_cut(clip, label, tmp_path, cut, kept):
-    label(clip, tmp_path / "out", "--frames", cut).done
+    label(clip, tmp_path / "out", "--frames", cut).done()
     assert [row["index"] for row in table(tmp_path / "out")] == list(kept)
 
 
 def test_max_distance_leaves_the_middle_unknown(clip, label, tmp_path):
     out = tmp_path / "out"
     (clip.keyframes / "f004.png").unlink()
-    label(clip, out, "--max-distance", 2).done
+    label(clip, out, "--max-distance", 2).done()
     assert share(out, "none") == [0, 0, 0, 1, 1, 1, 0, 0, 0]
     assert (pixels(out / "labels/f004.png") == 0).all() and (pixels(out / "confidence/f004.png") == 0).all()
     assert (pixels(out / "provenance/f004.png") == 5).all()
@@ -52,9 +52,9 @@ def test_directions(clip, label, tmp_path):
     clip.keyframes.joinpath("f008.png").unlink()
     for direction, known in (("forward", range(4, 9)), ("backward", range(5))):
         out = tmp_path / direction
-        label(clip, out, "--direction", direction).done
+        label(clip, out, "--direction", direction).done()
         assert [i for i, none in enumerate(share(out, "none")) if none < 1] == list(known)
-    label(clip, tmp_path / "both").done
+    label(clip, tmp_path / "both").done()
     assert (np.array(share(tmp_path / "both", "earlier"))[5:] > 0.5).all()
     assert (np.array(share(tmp_path / "both", "later"))[:4] > 0.5).all()
 
@@ -72,9 +72,9 @@ def panning(tmp_path, build_clip, save):
 
 
 def test_out_of_view(panning, label, tmp_path):
-    label(panning, tmp_path / "replicate").done
+    label(panning, tmp_path / "replicate").done()
     assert (pixels(tmp_path / "replicate/labels/f002.png") == 7).all()
-    label(panning, tmp_path / "void", "--out-of-view", "void").done
+    label(panning, tmp_path / "void", "--out-of-view", "void").done()
     void = pixels(tmp_path / "void/labels/f002.png")
     assert (void[8:-8, :4] == 0).all() and (void[8:-8, 16:-4] == 7).all()
     low = pixels(tmp_path / "replicate/confidence/f002.png")
@@ -82,9 +82,9 @@ def test_out_of_view(panning, label, tmp_path):
 
 
 def test_resampling_and_paper_differ_and_are_recorded(clip, label, tmp_path):
-    label(clip, tmp_path / "once").done
-    label(clip, tmp_path / "again", "--resample", "recursive").done
-    label(clip, tmp_path / "paper", "--settings", "paper").done
+    label(clip, tmp_path / "once").done()
+    label(clip, tmp_path / "again", "--resample", "recursive").done()
+    label(clip, tmp_path / "paper", "--settings", "paper").done()
     options = {n: json.loads((tmp_path / n / "run.json").read_text())["options"] for n in ("once", "again", "paper")}
     assert [options[n]["resample"] for n in options] == ["once", "recursive", "recursive"]
     assert options["paper"]["settings"] == "paper" and options["paper"]["tau"] == "40.0"
@@ -100,7 +100,7 @@ def test_resampling_and_paper_differ_and_are_recorded(clip, label, tmp_path):
 @pytest.mark.parametrize("method", ["semantic", "inpaint"])
 def test_methods_with_a_model(clip, label, small_model, tmp_path, method, settings):
     out = tmp_path / "out"
-    label(clip, out, "--method", method, "--settings", settings, "--model-steps", 3).done
+    label(clip, out, "--method", method, "--settings", settings, "--model-steps", 3).done()
     model = np.array(share(out, "model"))
     human = np.array(share(out, "human"))
     assert human.tolist() == [1, 0, 0, 0, 1, 0, 0, 0, 1]
@@ -116,15 +116,15 @@ def test_methods_with_a_model(clip, label, small_model, tmp_path, method, settin
 def test_a_model_beyond_max_distance(clip, label, small_model, tmp_path):
     (clip.keyframes / "f004.png").unlink()
     out = tmp_path / "out"
-    label(clip, out, "--method", "inpaint", "--model-steps", 2, "--max-distance", 1).done
+    label(clip, out, "--method", "inpaint", "--model-steps", 2, "--max-distance", 1).done()
     assert [round(value, 3) for value in share(out, "model")][2:7] == [1.0] * 5
 
 
 def test_a_trained_model_can_be_given(clip, label, small_model, tmp_path):
-    label(clip, tmp_path / "a", "--method", "semantic", "--model-steps", 2).done
+    label(clip, tmp_path / "a", "--method", "semantic", "--model-steps", 2).done()
     weights = tmp_path / "a/.seglift/model/best.safetensors"
-    label(clip, tmp_path / "b", "--method", "semantic", "--model", weights).done
-    label(clip, tmp_path / "c", "--method", "semantic", "--model", weights.parent).done
+    label(clip, tmp_path / "b", "--method", "semantic", "--model", weights).done()
+    label(clip, tmp_path / "c", "--method", "semantic", "--model", weights.parent).done()
     for stem in clip.stems:
         name = f"labels/{stem}.png"
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
@@ -143,28 +143,28 @@ def test_video_file(clip, label, draw, save, tmp_path):
     out, same = tmp_path / "out", tmp_path / "same"
     words = ["--labels", clip.keyframes]
     clip_of_video = type(clip)(video, clip.truth, clip.keyframes, clip.stems)
-    label(clip_of_video, out, *words).done
+    label(clip_of_video, out, *words).done()
     assert [row["stem"] for row in table(out)] == [f"{index:06d}" for index in range(9)]
     for path in list(clip.keyframes.iterdir()):
         path.rename(clip.keyframes / f"f{int(path.stem):03d}.png")
-    label(clip, same).done
+    label(clip, same).done()
     for index in range(9):  # the codec is lossless, so a folder of the same pictures gives the same labels
         assert (out / f"labels/{index:06d}.png").read_bytes() == (same / f"labels/f{index:03d}.png").read_bytes()
 
 
 def test_dry_run_writes_nothing(clip, label, tmp_path):
-    ran = label(clip, tmp_path / "out", "--dry-run").done
+    ran = label(clip, tmp_path / "out", "--dry-run").done()
     assert not (tmp_path / "out").exists()
     assert "9 frames of 96x64, 3 keyframes, 6 frames to label" in ran.out
 
 
 def test_one_frame_that_is_labelled(build_clip, label, tmp_path):
     clip = build_clip(tmp_path, 1, keyframes=(0,))
-    label(clip, tmp_path / "out").done
+    label(clip, tmp_path / "out").done()
     assert (tmp_path / "out/labels/f000.png").read_bytes() == (clip.truth / "f000.png").read_bytes()
 
 
 def test_every_frame_labelled(build_clip, label, tmp_path):
     clip = build_clip(tmp_path, 3, keyframes=range(3))
-    label(clip, tmp_path / "out").done
+    label(clip, tmp_path / "out").done()
     assert share(tmp_path / "out", "human") == [1, 1, 1]

@@ -47,9 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     from seglift.base.errors import UserError
 
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = build_parser(words).parse_args(words)
-    command = importlib.import_module(f"seglift.cli.{arguments.command}")
     try:
+        arguments = build_parser(words).parse_args(words)
+        command = importlib.import_module(f"seglift.cli.{arguments.command}")
         return int(command.run(arguments))
     except UserError as error:
         sys.stderr.write(f"seglift: error: {error}\n")

@@ -23,9 +23,10 @@ from seglift.training.augmentation import AugmentationConfig
 from seglift.training.fit_config import FitConfig
 from seglift.training.sample import Sample
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe, train_segmentation
+from seglift.workflows.label_output import MODEL_FOLDER
 from seglift.workflows.label_plan import LabelPlan
 
-FOLDER = "model"
+FOLDER = MODEL_FOLDER
 CLASS_BALANCE = 0.5
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from seglift.base.errors import UserError
 from seglift.base.progress import ProgressBar
 from seglift.base.threads import threads_per_call, worker_count
 from seglift.labels.reading import read_label
-from seglift.motion.estimator import get_estimator
+from seglift.motion.estimator import MotionEstimator, get_estimator
 from seglift.propagation.fuse import Fused
 from seglift.propagation.provenance import HUMAN
 from seglift.propagation.spill import BYTES_PER_PIXEL, Spill
@@ -28,7 +28,7 @@ from seglift.propagation.traverse import BothSides, Gap, Walker
 from seglift.report.contents import MethodResult
 from seglift.workflows.label_config import LabelConfig
 from seglift.workflows.label_method import Method, make_method
-from seglift.workflows.label_output import FrameResult, LabelOutput
+from seglift.workflows.label_output import GAP_PREFIX, FrameResult, LabelOutput
 from seglift.workflows.label_plan import LabelPlan, make_plan
 from seglift.workflows.label_report import summarise, write_page, write_tables, write_timing
 from seglift.workflows.score import Scores
@@ -66,10 +66,11 @@ def run_label(config: LabelConfig) -> LabelResult:
     """
     started = time.monotonic()
     plan = make_plan(config)
+    estimator = get_estimator(plan.config.motion, plan.config.device)
     output = LabelOutput.open(plan.config.out, plan.identity(), plan.config.overwrite)
     timing = Timing()
     with threads_per_call(1), torch.inference_mode():
-        run = _Run(plan, output, timing)
+        run = _Run(plan, output, estimator, timing)
         run.label_everything()
     with timing.stage("report"):
         write_tables(plan, output, run.entries, run.about_model)
@@ -99,8 +100,8 @@ class Timing:
 class _Run:
     """State of one run: what is done, what is cached, who writes."""
 
-    def __init__(self, plan: LabelPlan, output: LabelOutput, timing: Timing) -> None:
-        self.plan, self.output, self.timing = plan, output, timing
+    def __init__(self, plan: LabelPlan, output: LabelOutput, estimator: MotionEstimator, timing: Timing) -> None:
+        self.plan, self.output, self.estimator, self.timing = plan, output, estimator, timing
         self.device = torch.device(plan.config.device)
         self.frames = FrameCache(plan, self.device)
         self._origins: OrderedDict[int, Origin] = OrderedDict()
@@ -119,7 +120,7 @@ class _Run:
         for gap in plan.gaps:
             keys |= plan.frame_keys(gap, method.fingerprint)
         journal = self.output.journal()
-        self.output.remove_strangers(stems)
+        self.output.remove_strangers(stems, [_gap_folder(gap, keys) for gap in plan.gaps])
         done = {i for i, key in keys.items() if journal.get(stems[i], {}).get("key") == key}
         self.entries = {stems[i]: journal[stems[i]] for i in done}
         self.labelled = len(stems) - len(done)
@@ -145,11 +146,11 @@ class _Run:
 
     def _label_gap(self, gap: Gap, done: frozenset[int], keys: dict[int, str], method: Method, writer: _Writer) -> None:
         config = self.plan.config
-        spill = Spill(self.output.work / f"gap-{keys[gap.stop - 1 if gap.right is None else gap.start][:16]}")
+        spill = Spill(self.output.work / _gap_folder(gap, keys))
         walker = Walker(
             self.frames,
             self.origin,
-            get_estimator(config.motion, config.device),
+            self.estimator,
             method.propagator,
             workers=worker_count(),
             forward=config.direction in ("both", "forward") and method.carries,
@@ -191,6 +192,11 @@ class _Run:
             if len(self._origins) > KEYFRAMES_CACHED:
                 self._origins.popitem(last=False)
         return known
+
+
+def _gap_folder(gap: Gap, keys: Mapping[int, str]) -> str:
+    """Name of the folder that a gap spills to; another one as soon as anything in the gap has changed."""
+    return f"{GAP_PREFIX}{keys[gap.stop - 1 if gap.right is None else gap.start][:16]}"
 
 
 class FrameCache:

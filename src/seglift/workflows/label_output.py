@@ -26,6 +26,9 @@ from seglift.propagation.provenance import PROVENANCE_NAMES
 FOLDERS = ("labels", "confidence", "provenance")
 PRODUCTS = (*FOLDERS, "instances", "frames.jsonl", "run.json", "timing.json", "report.html")
 WORK_FOLDER = ".seglift"
+MODEL_FOLDER = "model"
+GAP_PREFIX = "gap-"
+"""Folders in the work folder that begin so hold what a gap keeps between its passes."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,9 @@ class LabelOutput:
         """
         output = cls(folder)
         output._check(identity, overwrite)
-        if overwrite:
-            output._clear()
         try:
+            if overwrite or not output._anything_done():
+                output._clear()
             for name in (*FOLDERS, WORK_FOLDER):
                 (folder / name).mkdir(parents=True, exist_ok=True)
                 remove_leftovers(folder / name)
@@ -101,16 +104,19 @@ class LabelOutput:
         self._check(identity, overwrite)
 
     def _check(self, identity: dict[str, Any], overwrite: bool) -> None:
-        if self.folder.exists() and not self.folder.is_dir():
-            raise UserError(f"--out {self.folder} is a file; give a folder")
-        if not self.folder.is_dir() or not any(self.folder.iterdir()):
-            return
+        try:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise UserError(f"--out {self.folder} is a file; give a folder")
+            if not self.folder.is_dir() or not any(self.folder.iterdir()):
+                return
+        except OSError as error:
+            raise UserError(f"cannot use {self.folder}: {error.strerror or error}; choose another --out") from error
         marker = self.work / "identity.json"
         if not marker.is_file():
             if self.work.is_dir():  # killed before the first file was whole
                 return
             raise UserError(f"{self.folder} holds other files and no results of seglift label; choose another --out")
-        if overwrite:
+        if overwrite or not self._anything_done():
             return
         found = read_json(marker)
         different = [
@@ -124,9 +130,15 @@ class LabelOutput:
                 "run with the old options, choose another --out, or start anew with --overwrite"
             )
 
+    def _anything_done(self) -> bool:
+        """Whether a frame was labelled or a training begun; an OUT without either takes any options."""
+        return self._journal_path.is_file() or (self.work / MODEL_FOLDER).is_dir()
+
     def _clear(self) -> None:
-        for name in (*PRODUCTS, WORK_FOLDER):
-            path = self.folder / name
+        """Deletes the results; the identity goes last, so that after a crash the rest is still known to be ours."""
+        marker = self.work / "identity.json"
+        work = [path for path in self.work.glob("*") if path != marker] if self.work.is_dir() else []
+        for path in (*(self.folder / name for name in PRODUCTS), self._journal_path, *work, marker):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
@@ -178,8 +190,10 @@ class LabelOutput:
                     f"cannot write {self._journal_path}: {error.strerror or error}; free disk space"
                 ) from error
 
-    def remove_strangers(self, stems: Iterable[str]) -> None:
-        """Deletes PNGs of frames that the clip does not have (an earlier run's)."""
+    def remove_strangers(self, stems: Iterable[str], gaps: Iterable[str]) -> None:
+        """Deletes what belongs to nothing any more: PNGs of other frames than ``stems``, gap folders but ``gaps``."""
+        for folder in set(self.work.glob(f"{GAP_PREFIX}*")) - {self.work / name for name in gaps}:
+            shutil.rmtree(folder, ignore_errors=True)
         known = set(stems)
         for name in FOLDERS:
             for path in (self.folder / name).glob("*.png"):

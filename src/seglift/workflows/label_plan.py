@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_file, fingerprint_values
+from seglift.inference.semantic_model import HUB_PREFIX
 from seglift.labels.reading import read_label
 from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
 from seglift.propagation.traverse import Gap, find_gaps
-from seglift.video.clip import Clip, Keyframe, check_label_size, open_clip
+from seglift.video.clip import Clip, Keyframe, check_label_size, open_clip, pair_ground_truth
 from seglift.workflows.label_config import LabelConfig
 
 
@@ -97,6 +98,8 @@ def make_plan(config: LabelConfig) -> LabelPlan:
     space = get_space(config.space)
     clip = open_clip(config.frames, config.labels, config.cut)
     _check_folders(resolved)
+    if resolved.ground_truth is not None:
+        pair_ground_truth(clip, resolved.ground_truth)
     present: set[int] = set()
     fingerprints = {}
     for keyframe in clip.keyframes:
@@ -107,20 +110,13 @@ def make_plan(config: LabelConfig) -> LabelPlan:
     return LabelPlan(resolved, space.preferring(present), clip, fingerprints)
 
 
-def class_frequency(plan: LabelPlan) -> NDArray[np.float64]:
-    """Share of each evaluated class among the labelled pixels of the keyframes, float64 ``[C]``, summing to 1."""
-    counts = np.zeros(256, np.int64)
-    for keyframe in plan.clip.keyframes:
-        counts += np.bincount(plan.space.to_train(read_label(keyframe.label, plan.space)).ravel(), minlength=256)
-    known = counts[: plan.space.num_train]
-    return known / max(int(known.sum()), 1)
-
-
 def _check_folders(config: LabelConfig) -> None:
     out = config.out.resolve()
-    inputs = [config.frames, config.labels, *([config.ground_truth] if config.ground_truth else [])]
-    for path in inputs:
-        if out == path.resolve():
-            raise UserError(f"--out {config.out} is also an input; choose a folder of its own")
-    if config.ground_truth is not None and not config.ground_truth.is_dir():
-        raise UserError(f"--ground-truth {config.ground_truth} is not a folder; give the folder of label PNGs")
+    model = [Path(config.model.removeprefix(HUB_PREFIX))] if config.model not in ("auto", "none") else []
+    truth = [config.ground_truth] if config.ground_truth is not None else []
+    for path in [config.frames, config.labels, *truth, *model]:
+        if path.resolve().is_relative_to(out):
+            raise UserError(
+                f"the input {path} is --out {config.out} or lies in it, where it could be overwritten; choose an --out "
+                "of its own"
+            )

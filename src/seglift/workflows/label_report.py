@@ -18,6 +18,7 @@ from seglift.base.files import write_bytes, write_json
 from seglift.labels.reading import read_gray, read_label
 from seglift.metrics.boundary import BoundaryF
 from seglift.metrics.confusion import Confusion
+from seglift.propagation.provenance import PROVENANCE_NAMES
 from seglift.report.contents import DistanceScore, FrameRecord, MethodLayers, MethodResult, ReportFrame, ReportSummary
 from seglift.report.contents import Scores as ReportScores
 from seglift.report.page import write_report
@@ -45,7 +46,8 @@ def write_tables(
     """
     lines = []
     for stem in plan.clip.frames.stems:
-        entry = entries[stem]
+        entry = dict(entries[stem])
+        entry["provenance"] = {name: entry["provenance"][name] for name in PROVENANCE_NAMES}
         lines.append(json.dumps({name: entry[name] for name in FRAME_FIELDS}, allow_nan=False) + "\n")
     write_bytes(output.folder / "frames.jsonl", "".join(lines).encode())
     write_json(output.folder / "run.json", describe_run(plan, model))
