@@ -20,6 +20,8 @@ RELIABILITY_RATIO = 0.66
 MOTION_ERROR = -0.23
 PHOTOMETRIC = -0.97
 SUPPORT = 8.0
+VOTE_SLOPE = 10.1
+VOTE_INTERCEPT = -5.5
 LARGEST_LOG_RATIO = 3.0
 SMALLEST_SUPPORT = 0.05
 ONE_SIDED = 1.6
@@ -30,7 +32,7 @@ OUT_OF_VIEW_CONFIDENCE = 0.5
 
 def one_sided_confidence(state: Propagated) -> Tensor:
     """Probability that each label of a side is right, float32 ``[1, H, W]`` in 0..1; the state must be observed."""
-    score = _score(state.error, observed(state), _support(state)).add_(ONE_SIDED)
+    score = _score(state.error, observed(state), carried_support(state)).add_(ONE_SIDED)
     return _bounded(torch.sigmoid(score), state.out_of_view)
 
 
@@ -52,7 +54,7 @@ def two_sided_confidence(
     score = _score(
         torch.where(from_earlier, earlier.error, later.error),
         torch.where(from_earlier, observed(earlier), observed(later)),
-        torch.where(from_earlier, _support(earlier), _support(later)),
+        torch.where(from_earlier, carried_support(earlier), carried_support(later)),
     ).add_(AGREEMENT)
     ratio = torch.log(weights[0].flatten()[differ] / weights[1].flatten()[differ])
     ratio = torch.where(from_earlier.flatten()[differ], ratio, -ratio).clamp_(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
@@ -63,6 +65,18 @@ def two_sided_confidence(
     return _bounded(torch.sigmoid(score), unseen)
 
 
+def voted_confidence(share: Tensor) -> Tensor:
+    """Probability that the label with the most votes of keyframes and model is right.
+
+    Args:
+        share: its share of all votes, float32 ``[1, H, W]`` in 0..1.
+
+    Returns:
+        float32 ``[1, H, W]`` in 0..1.
+    """
+    return torch.sigmoid(VOTE_SLOPE * share + VOTE_INTERCEPT)
+
+
 def _score(error: Tensor, photometric: Tensor, support: Tensor) -> Tensor:
     """Log odds that a label is right, as far as its own side tells, float32 ``[1, H, W]``."""
     levels = torch.arange(256, dtype=torch.float32, device=error.device)
@@ -71,7 +85,8 @@ def _score(error: Tensor, photometric: Tensor, support: Tensor) -> Tensor:
     return torch.log(error + 0.5).mul_(MOTION_ERROR).add_(by_photometric).add_(by_support)
 
 
-def _support(state: Propagated) -> Tensor:
+def carried_support(state: Propagated) -> Tensor:
+    """Support of the label where it was taken in the keyframe, uint8 ``[1, H, W]``, 0..255 = 0..1."""
     return warp_labels(state.origin.support, state.sampling_map)
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from seglift.propagation.fuse import Fused, fuse_motion, know_nothing
+from seglift.propagation.fuse_model import ModelVote, fuse_with_model
 from seglift.propagation.inpaint import Inpaint
 from seglift.propagation.motion_only import MotionOnly
 from seglift.propagation.nearest import take_nearest
-from seglift.propagation.posterior import ModelVote, fuse_with_model
 from seglift.propagation.semantic_only import PAPER_THRESHOLD, SemanticLabeller
 from seglift.propagation.state import GetFrame, Propagator
 from seglift.propagation.traverse import BothSides
 from seglift.workflows.auto_model import get_clip_model
-from seglift.workflows.label_plan import LabelPlan, class_frequency
+from seglift.workflows.label_plan import LabelPlan
 
 
 @dataclass(frozen=True)
@@ -76,5 +76,5 @@ def make_method(plan: LabelPlan, work: Path, frame: GetFrame) -> Method:
 
         return with_model(inpaint, decide)
     tau = None if config.tau == "auto" else float(config.tau)
-    vote = ModelVote.of(labeller, class_frequency(plan), tau)
+    vote = ModelVote(labeller, tau)
     return with_model(MotionOnly(), lambda sides: fuse_with_model(sides, frame(sides.index), vote))
