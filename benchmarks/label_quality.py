@@ -3,9 +3,10 @@
     python benchmarks/label_quality.py [--clips camvid/dense_a davis/bus] [--every 5 10 20] [--methods motion inpaint]
 
 Two-sided: keyframes at indices 0, N, 2N, ...; scored on the frames strictly between the first and the last keyframe
-that are no keyframes (pooled mIoU in percent; void ground truth left out, a void prediction counts as wrong). The labels
-are made by ``seglift label`` and scored by ``seglift score``. One-sided (``--one-sided``): keyframes at 10, 15, ... 40,
-labels carried 10 frames each way, the mean of 20 mIoUs, one for each distance and direction, each pooled over keyframes.
+that are no keyframes (pooled mIoU in percent; void ground truth left out, a void prediction counts as wrong). The
+labels are made by ``seglift label`` and scored by ``seglift score``. One-sided (``--one-sided``): keyframes at 10, 15,
+... 40, labels carried 10 frames each way, the mean of 20 mIoUs, one for each distance and direction, each pooled over
+the keyframes.
 """
 
 from __future__ import annotations

@@ -40,9 +40,7 @@ class SemanticLabeller:
 
     def to_index(self, train: Tensor) -> Tensor:
         """Train ids (255 = none) of any integer type to space index uint8, same shape and device."""
-        table = torch.full((256,), self.space.unknown_index, dtype=torch.uint8)
-        table[: self.space.num_train] = self.class_indices()
-        return table.to(train.device)[train.long()]
+        return torch.from_numpy(self.space.from_train(train.to(torch.uint8).cpu().numpy())).to(train.device)
 
     def class_indices(self) -> Tensor:
         """Space index of each train id, uint8 ``[C]``."""
