@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -122,30 +126,67 @@ def _small_recipe(steps: int, minutes: float | None, seed: int) -> SegmentationR
     return replace(recipe, fit=fit, crop=(32, 64), short_side=None)
 
 
-COMMAND = """
-import os, sys
+FORKS = """
+import json, os, sys
 sys.path.insert(0, os.environ["SEGLIFT_TESTS"])
+import conftest
 import seglift.workflows.auto_model
+import seglift.workflows.label
 from seglift.cli.main import main
-from seglift.training.segmentation import SegmentationRecipe
-from seglift.workflows.auto_model import auto_recipe
-if "--model-steps" in sys.argv:
-    import conftest
-    import seglift.workflows.auto_model
-    seglift.workflows.auto_model.auto_recipe = conftest._small_recipe
-sys.exit(main())
+seglift.workflows.auto_model.auto_recipe = conftest._small_recipe
+while line := sys.stdin.readline():
+    words, folder = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        for number, name in enumerate(("in", "out", "err")):
+            flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            os.dup2(os.open(os.devnull if number == 0 else os.path.join(folder, name), flags), number)
+        sys.exit(main(words))
+    print(child, flush=True)
+    print(os.waitpid(child, 0)[1], flush=True)
 """
 
 
-def _start(words: list[str]) -> subprocess.Popen[str]:
+class Started:
+    """A command that runs in a process of its own."""
+
+    def __init__(self, server: subprocess.Popen[str], words: list[str], folder: Path) -> None:
+        assert server.stdin is not None and server.stdout is not None
+        self._folder, self._answers = folder, server.stdout
+        server.stdin.write(json.dumps([words, str(folder)]) + "\n")
+        server.stdin.flush()
+        self.id = int(self._answers.readline())
+
+    @property
+    def runs(self) -> bool:
+        return not select.select([self._answers], [], [], 0.0)[0]
+
+    def stop_when(self, reached: Callable[[], bool], how: int, patience: float = 60.0) -> Ran:
+        """Sends signal ``how`` as soon as ``reached``, if it still runs by then; the status is minus the signal's."""
+        until = time.monotonic() + patience
+        while self.runs and not reached() and time.monotonic() < until:
+            time.sleep(0.001)
+        if self.runs:
+            os.kill(self.id, how)
+        status = os.waitstatus_to_exitcode(int(self._answers.readline()))
+        return Ran(status, *((self._folder / name).read_text() for name in ("out", "err")))
+
+    def wait(self) -> Ran:
+        return self.stop_when(lambda: not self.runs, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[list[str]], Started]]:
+    """Starts the command line in a process of its own; libraries are imported once for all of them."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "SEGLIFT_TESTS": str(Path(__file__).parent)}
-    return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+    folder = tmp_path_factory.mktemp("started")
+    with subprocess.Popen(
+        [sys.executable, "-c", FORKS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
         env=environment,
-    )
+    ) as server:  # fmt: skip
+        yield lambda words: Started(server, words, folder)
+        assert server.stdin is not None
+        server.stdin.close()
 
 
 @pytest.fixture(scope="session")
@@ -172,12 +213,6 @@ def build_clip() -> Callable[..., TinyClip]:
 def words() -> Callable[..., list[str]]:
     """The words of ``label`` by motion; later options override."""
     return _words
-
-
-@pytest.fixture(scope="session")
-def start() -> Callable[[list[str]], subprocess.Popen[str]]:
-    """Starts the command line in a process of its own."""
-    return _start
 
 
 @pytest.fixture

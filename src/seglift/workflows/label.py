@@ -120,8 +120,9 @@ class _Run:
         for gap in plan.gaps:
             keys |= plan.frame_keys(gap, method.fingerprint)
         journal = self.output.journal()
-        self.output.remove_strangers(stems, [_gap_folder(gap, keys) for gap in plan.gaps])
         done = {i for i, key in keys.items() if journal.get(stems[i], {}).get("key") == key}
+        unfinished = [gap for gap in plan.gaps if not done.issuperset(range(gap.start, gap.stop))]
+        self.output.remove_strangers(stems, [_gap_folder(gap, keys) for gap in unfinished])
         self.entries = {stems[i]: journal[stems[i]] for i in done}
         self.labelled = len(stems) - len(done)
         with (
@@ -130,10 +131,8 @@ class _Run:
         ):
             for keyframe in sorted(set(plan.label_fingerprints) - done):
                 self._copy_keyframe(keyframe, keys[keyframe], writer)
-            for gap in plan.gaps:
-                missing = [i for i in range(gap.start, gap.stop) if i not in done]
-                if missing:
-                    self._label_gap(gap, frozenset(done), keys, method, writer)
+            for gap in unfinished:
+                self._label_gap(gap, frozenset(done), keys, method, writer)
 
     def _copy_keyframe(self, index: int, key: str, writer: _Writer) -> None:
         path = self.plan.keyframe_at[index].label

@@ -90,7 +90,7 @@ class LabelOutput:
         try:
             if overwrite or not output._anything_done():
                 output._clear()
-            for name in (*FOLDERS, WORK_FOLDER):
+            for name in (WORK_FOLDER, *FOLDERS):  # the one that shows that OUT is ours comes first
                 (folder / name).mkdir(parents=True, exist_ok=True)
                 remove_leftovers(folder / name)
         except OSError as error:
@@ -191,7 +191,7 @@ class LabelOutput:
                 ) from error
 
     def remove_strangers(self, stems: Iterable[str], gaps: Iterable[str]) -> None:
-        """Deletes what belongs to nothing any more: PNGs of other frames than ``stems``, gap folders but ``gaps``."""
+        """Deletes what belongs to nothing any more: PNGs of frames not in ``stems``, gap folders not in ``gaps``."""
         for folder in set(self.work.glob(f"{GAP_PREFIX}*")) - {self.work / name for name in gaps}:
             shutil.rmtree(folder, ignore_errors=True)
         known = set(stems)
