@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from seglift.propagation import fuse_model
+from seglift.propagation.fuse import Fused
+from seglift.propagation.fuse_model import ModelVote, fuse_with_model
+from seglift.propagation.provenance import EARLIER, LATER, MODEL
+from seglift.propagation.semantic_only import SemanticLabeller
+from seglift.propagation.state import Propagated
+from seglift.propagation.traverse import BothSides
+
+IMAGE = torch.zeros(1, 3, 12, 16, dtype=torch.uint8)
+INDEX_OF_TRAIN = np.array([2, 3, 1])
+MODEL_WEIGHT = 0.04
+
+
+def chances(seed: int, sharpness: float = 1.5) -> Tensor:
+    raw = np.random.default_rng([3, seed]).normal(0, sharpness, (1, 3, 12, 16)).astype(np.float32)
+    return torch.from_numpy(raw).softmax(1)
+
+
+def certain(train: int) -> Tensor:
+    probabilities = torch.full((1, 3, 12, 16), 1e-9)
+    probabilities[:, train] = 1.0
+    return probabilities
+
+
+def votes_by_hand(states: list[Propagated], probabilities: Tensor, tau: float | None) -> np.ndarray:
+    """All votes, float64 [H, W, 4], pixel by pixel."""
+    votes = np.zeros((12, 16, 4))
+    votes[..., INDEX_OF_TRAIN] = MODEL_WEIGHT * probabilities[0].permute(1, 2, 0).numpy()
+    for state in states:
+        labels, trace = state.origin.labels[0].numpy(), state.trace[0].numpy().astype(float)
+        for row, column in np.ndindex(12, 16):
+            x, y, error, unseen = trace[:, row, column]
+            photometric = int(state.photometric[0, row, column])
+            if unseen >= 0.5 or (tau is not None and photometric > tau):
+                continue
+            weight = 1 / (math.sqrt(error + 0.5) * (photometric + 4))
+            near_x, near_y = math.floor(x + 0.5), math.floor(y + 0.5)
+            around = [(near_y + b, near_x + a) for b in (-1, 0, 1) for a in (-1, 0, 1)]
+            taps = np.array([math.exp(-((b - y) ** 2 + (a - x) ** 2) / 1.28) for b, a in around])
+            for (b, a), tap in zip(around, taps / taps.sum(), strict=True):
+                votes[row, column, labels[min(max(b, 0), 11), min(max(a, 0), 15)]] += weight * tap
+    return votes
+
+
+@pytest.fixture
+def fuse_them(space, stub_model):
+    def do(sides: BothSides, probabilities: Tensor, tau: float | None = None) -> Fused:
+        return fuse_with_model(sides, IMAGE, ModelVote(SemanticLabeller(stub_model(probabilities), space), tau))
+
+    return do
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("tau", [None, 25.0])
+@pytest.mark.parametrize("present", ["both", "earlier", "later"])
+def test_every_pixel_has_the_label_with_the_most_votes(make_state, fuse_them, seed, tau, present):
+    earlier = make_state(seed, block=3) if present != "later" else None
+    later = make_state(seed + 60, block=3) if present != "earlier" else None
+    probabilities = chances(seed)
+    fused = fuse_them(BothSides(4, earlier, later), probabilities, tau)
+    states = [state for state in (earlier, later) if state is not None]
+    votes = votes_by_hand(states, probabilities, tau)
+    said = INDEX_OF_TRAIN[probabilities[0].argmax(0).numpy()]
+    agree = np.all([state.labels[0].numpy() == said for state in states], axis=0)
+    labels = fused.labels[0].numpy()
+    chosen = np.take_along_axis(votes, labels[..., None].astype(int), -1)[..., 0]
+    assert 0.01 < agree.mean() < 0.9
+    assert np.array_equal(labels[agree], said[agree])
+    assert (votes.max(-1) - chosen)[~agree].max() < 1e-6
+    share = chosen / votes.sum(-1)
+    expected = 1 / (1 + np.exp(-(10.1 * share - 5.5)))
+    assert np.allclose(fused.confidence[0].numpy()[~agree], expected[~agree], atol=1e-4)
+    assert len(np.unique(labels)) == 4
+
+
+def test_agreement_of_all_three_is_what_a_full_count_gives_inside_regions(make_state, fuse_them):
+    earlier, later = make_state(1, block=16, ids=1), make_state(2, block=16, ids=1)
+    for state in (earlier, later):
+        state.labels.fill_(3)
+        state.origin.labels.fill_(3)
+    probabilities = torch.tensor([0.2, 0.7, 0.1]).view(1, 3, 1, 1).expand(1, 3, 12, 16)
+    fused = fuse_them(BothSides(4, earlier, later), probabilities)
+    votes = votes_by_hand([earlier, later], probabilities, None)
+    assert (fused.labels == 3).all()
+    assert np.array_equal(votes.argmax(-1), fused.labels[0].numpy())
+    expected = 1 / (1 + np.exp(-(10.1 * votes[..., 3] / votes.sum(-1) - 5.5)))
+    assert np.allclose(fused.confidence[0].numpy(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("train", [0, 1, 2])
+def test_a_certain_model_fills_what_both_sides_did_not_see(make_state, fuse_them, train: int):
+    earlier, later = make_state(1, block=4), make_state(2, block=4)
+    unseen = earlier.out_of_view & later.out_of_view
+    assert unseen.any()
+    fused = fuse_them(BothSides(4, earlier, later), certain(train))
+    assert (fused.labels[unseen] == int(INDEX_OF_TRAIN[train])).all()
+    assert (fused.provenance[unseen] == MODEL).all()
+    assert (fused.confidence[unseen] > 0.98).all()
+
+
+def test_beyond_tau_a_side_has_no_vote_and_at_tau_it_has(make_state, fuse_them):
+    state = make_state(1, ids=1)
+    state.labels.fill_(1)
+    state.origin.labels.fill_(1)
+    state.trace[:, 2:] = 0.0
+    state.photometric.fill_(10)
+    state.photometric[..., 8:] = 11
+    sides = BothSides(4, state, None)
+    fused = fuse_them(sides, certain(0), tau=10.0)
+    assert (fused.labels[..., :8] == 1).all()
+    assert (fused.provenance[..., :8] == EARLIER).all()
+    assert (fused.labels[..., 8:] == 2).all()
+    assert (fused.provenance[..., 8:] == MODEL).all()
+    assert (fuse_them(sides, certain(0)).labels == 1).all()
+
+
+def test_provenance_is_the_strongest_voter_that_said_it(make_state, fuse_them):
+    earlier, later = make_state(7, block=3), make_state(8, block=3)
+    fused = fuse_them(BothSides(4, earlier, later), chances(5))
+    seen = set()
+    for place in np.ndindex(12, 16):
+        index = (0, *place)
+        best, source = 0.0, MODEL
+        for state, name in ((earlier, EARLIER), (later, LATER)):
+            weight = 1 / (math.sqrt(float(state.error[index]) + 0.5) * (int(state.photometric[index]) + 4))
+            weight = 0.0 if state.out_of_view[index] else weight
+            if state.labels[index] == fused.labels[index] and weight > best:
+                best, source = weight, name
+        assert int(fused.provenance[index]) == source
+        seen.add(source)
+    assert seen == {EARLIER, LATER, MODEL}
+
+
+def test_swapped_sides_give_the_same_labels_and_the_mirrored_provenance(make_state, fuse_them):
+    one, other = make_state(7, block=3), make_state(8, block=3)
+    here = fuse_them(BothSides(4, one, other), chances(5))
+    there = fuse_them(BothSides(4, other, one), chances(5))
+    assert torch.equal(here.labels, there.labels)
+    assert torch.allclose(here.confidence, there.confidence, atol=1e-5)
+    swap = torch.arange(6, dtype=torch.uint8)
+    swap[EARLIER], swap[LATER] = LATER, EARLIER
+    assert torch.equal(here.provenance, swap[there.provenance.long()])
+
+
+def test_without_sides_the_model_speaks_alone(fuse_them):
+    probabilities = chances(9)
+    fused = fuse_them(BothSides(4, None, None), probabilities)
+    assert np.array_equal(fused.labels[0].numpy(), INDEX_OF_TRAIN[probabilities[0].argmax(0).numpy()])
+    assert torch.allclose(fused.confidence, probabilities.amax(1), atol=1e-6)
+    assert (fused.provenance == MODEL).all()
+    assert fused.labels.dtype == fused.provenance.dtype == torch.uint8
+
+
+def test_void_of_reliable_keyframes_outvotes_a_model_that_knows_none(make_state, fuse_them, space):
+    states = []
+    for seed in (1, 2):
+        state = make_state(seed, ids=1)  # space index 0, the void
+        state.trace[:, 2:] = 0.0
+        states.append(replace(state, photometric=torch.zeros_like(state.photometric)))
+    fused = fuse_them(BothSides(4, *states), certain(1))
+    assert (fused.labels == space.unknown_index).all()
+
+
+def test_pieces_do_not_matter(make_state, fuse_them, monkeypatch: pytest.MonkeyPatch):
+    sides = BothSides(4, make_state(5), make_state(6))
+    whole = fuse_them(sides, chances(1))
+    monkeypatch.setattr(fuse_model, "CHUNK", 7)
+    pieces = fuse_them(sides, chances(1))
+    assert torch.equal(whole.labels, pieces.labels)
+    assert torch.equal(whole.confidence, pieces.confidence)
+
+
+def test_sides_are_left_as_they_were(make_state, fuse_them):
+    state, before = make_state(5), make_state(5)
+    fuse_them(BothSides(4, state, None), chances(1), 20.0)
+    assert torch.equal(state.labels, before.labels)
+    assert torch.equal(state.trace, before.trace)
+    assert torch.equal(state.photometric, before.photometric)
