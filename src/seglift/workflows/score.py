@@ -124,24 +124,37 @@ def list_predictions(folder: Path) -> list[Path]:
     """Label PNGs of an OUT of ``label`` or of a plain folder, in natural order.
 
     Raises:
-        UserError: there is no such folder or no PNG in it.
+        UserError: there is no such folder, no PNG in it, or two PNGs of one frame.
     """
     labels = folder / "labels" if (folder / "labels").is_dir() else folder
     if not labels.is_dir():
         raise UserError(f"{folder} is not a folder; give an OUT of seglift label or a folder of label PNGs")
-    paths = [
-        path
-        for path in labels.glob("*.png")
-        if not path.name.startswith(".") and not is_companion(path.stem) and instance_stem(path.stem) is None
-    ]
+    paths = _label_pngs(labels)
     if not paths:
         raise UserError(f"no label PNG in {labels}; give an OUT of seglift label or a folder of label PNGs")
+    seen: dict[str, Path] = {}
+    for path in paths:
+        other = seen.setdefault(label_stem(path.stem), path)
+        if other is not path:
+            raise UserError(f"{other.name} and {path.name} in {labels} both belong to one frame; keep one of them")
+    return paths
+
+
+def _label_pngs(folder: Path) -> list[Path]:
+    paths = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() == ".png"
+        and not path.name.startswith(".")
+        and not is_companion(path.stem)
+        and instance_stem(path.stem) is None
+    ]
     return sorted(paths, key=lambda path: natural_key(path.stem))
 
 
 def _missing(truth: Path, found: dict[int, Path]) -> list[str]:
     used = set(found.values())
-    return [path.name for path in list_predictions(truth) if path not in used]
+    return [path.name for path in _label_pngs(truth) if path not in used]
 
 
 def _distances(stems: Sequence[str], keyframes: Path, between: bool) -> dict[int, int]:
