@@ -158,6 +158,52 @@ def test_dry_run_writes_nothing(clip, label, tmp_path):
     assert "9 frames of 96x64, 3 keyframes, 6 frames to label" in ran.out
 
 
+def test_dry_run_refuses_what_a_run_refuses(clip, label, tmp_path):
+    out = tmp_path / "out"
+    label(clip, out).done()
+    assert "--overwrite" in label(clip, out, "--settings", "paper", "--dry-run").error
+    label(clip, out, "--settings", "paper", "--dry-run", "--overwrite").done()
+    assert len(table(out)) == 9
+    (tmp_path / "none.safetensors").write_text("nothing")
+    more = ("--method", "semantic", "--model", tmp_path / "none.safetensors", "--dry-run")
+    assert "none.safetensors" in label(clip, tmp_path / "new", *more).error
+    assert "diss" in label(clip, tmp_path / "new", "--motion", "diss", "--dry-run").error
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/mine.txt").touch()
+    assert "other files" in label(clip, tmp_path / "full", "--dry-run").error
+
+
+def test_natural_order_and_odd_names(clip, label, tmp_path):
+    for index, stem in enumerate(clip.stems):
+        (clip.frames / f"{stem}.png").rename(clip.frames / f"Bild ä {index + 3}.png")
+    for path in list(clip.keyframes.iterdir()):
+        path.rename(clip.keyframes / f"Bild ä {int(path.stem[1:]) + 3}.png")
+    label(clip, tmp_path / "out").done()
+    assert [row["stem"] for row in table(tmp_path / "out")] == [f"Bild ä {index}" for index in range(3, 12)]
+    assert (tmp_path / "out/labels/Bild ä 7.png").read_bytes() == (clip.truth / "f004.png").read_bytes()
+
+
+def test_frames_of_several_kinds(clip, label, tmp_path):
+    """Grey, palette, CMYK, opaque alpha, capitals: any picture is a frame."""
+    for stem, mode, name in (
+        ("f001", "L", "f001.PNG"), ("f002", "CMYK", "f002.JPG"), ("f003", "RGBA", "f003.png"),
+        ("f005", "P", "f005.png"), ("f006", "RGB", "f006.bmp"), ("f007", "RGB", "f007.webp"),
+    ):  # fmt: skip
+        image = Image.open(clip.frames / f"{stem}.png").convert(mode)
+        (clip.frames / f"{stem}.png").unlink()
+        image.save(clip.frames / name)
+    label(clip, tmp_path / "out").done()
+    assert [row["stem"] for row in table(tmp_path / "out")] == list(clip.stems)
+
+
+def test_instances_beside_the_labels(clip, label, save, tmp_path):
+    for path in list(clip.keyframes.iterdir()):
+        ids = pixels(path)
+        save(clip.keyframes / f"{path.stem}_instanceIds.png", np.where(ids == 26, 26001, ids).astype(np.uint16))
+    label(clip, tmp_path / "out").done()
+    assert len(list((tmp_path / "out/labels").iterdir())) == 9
+
+
 def test_one_frame_that_is_labelled(build_clip, label, tmp_path):
     clip = build_clip(tmp_path, 1, keyframes=(0,))
     label(clip, tmp_path / "out").done()

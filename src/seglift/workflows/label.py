@@ -18,6 +18,7 @@ from torch import Tensor
 from seglift.base.errors import UserError
 from seglift.base.progress import ProgressBar
 from seglift.base.threads import threads_per_call, worker_count
+from seglift.inference.semantic_model import load_model
 from seglift.labels.reading import read_label
 from seglift.motion.estimator import MotionEstimator, get_estimator
 from seglift.propagation.fuse import Fused
@@ -264,7 +265,14 @@ def is_id_png(data: bytes) -> bool:
 
 
 def describe(plan: LabelPlan) -> str:
-    """What ``--dry-run`` says: what would be done, with about how much time and temporary disk space."""
+    """What ``--dry-run`` says: what would be done, with about how much time and temporary disk space.
+
+    Raises:
+        UserError: what a run would refuse before it labels: the output folder, the model, the motion.
+    """
+    LabelOutput(plan.config.out).check(plan.identity(), plan.config.overwrite)
+    if plan.config.model not in ("auto", "none"):
+        load_model(plan.config.model, plan.space, plan.config.device)
     frames = plan.clip.frames
     height, width = frames.size
     seconds = _seconds_per_pair(plan)
@@ -283,10 +291,10 @@ def describe(plan: LabelPlan) -> str:
 
 
 def _seconds_per_pair(plan: LabelPlan) -> float:
+    estimator = get_estimator(plan.config.motion, plan.config.device)
     if len(plan.clip.frames) < 2 or not plan.gaps:
         return 0.0
     frames = FrameCache(plan, torch.device(plan.config.device))
-    estimator = get_estimator(plan.config.motion, plan.config.device)
     first, second = frames(0), frames(1)
     estimator(first, second)
     begin = time.monotonic()
