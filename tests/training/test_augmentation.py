@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import colorsys
+
 import numpy as np
 import pytest
 import torch
 
-from seglift.training.augmentation import AugmentationConfig, change_colors, random_view
+from seglift.training.augmentation import AugmentationConfig, View, change_colors, random_view
 from seglift.training.sample import Sample
 
 COLORS = np.array([[250, 10, 10], [10, 240, 20], [20, 30, 230], [240, 230, 40]], np.uint8)
@@ -85,3 +87,88 @@ def test_colors_stay_in_range_and_labels_as_they_were() -> None:
 def test_jitter_off_changes_nothing() -> None:
     image = torch.rand(3, 8, 8)
     assert torch.equal(change_colors(image, GEOMETRY, np.random.default_rng(0)), image)
+
+
+def numbered(height: int = 60, width: int = 80) -> Sample:
+    """Labels count the rows, weights the columns; red grows with the columns and green with the rows."""
+    rows, columns = np.mgrid[:height, :width]
+    image = np.stack([3 * columns, 4 * rows, np.zeros_like(rows)], -1).astype(np.uint8)
+    return Sample(image, rows.astype(np.uint8), columns.astype(np.float32))
+
+
+def pixels_shown(view: View, height: int = 60, width: int = 80) -> tuple[torch.Tensor, torch.Tensor]:
+    """Column and row in the sample that the view's places tell."""
+    return (view.places[0] + 1) / 2 * (width - 1), (view.places[1] + 1) / 2 * (height - 1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+def test_places_are_those_of_the_pixels_shown(seed: int, flip: float) -> None:
+    config = AugmentationConfig(scale=(0.6, 1.8), aspect=0.3, flip=flip, jitter=0, blur=None)
+    view = random_view(numbered(), (48, 56), config, np.random.default_rng(seed))
+    columns, rows = pixels_shown(view)
+    known = view.label != 255
+    assert known.float().mean() > 0.3
+    # The pixel nearest was taken for labels and weights: half a pixel away at most.
+    assert (columns - view.weight)[known].abs().max() <= 0.501
+    assert (rows - view.label)[known].abs().max() <= 0.501
+    assert (columns.diff(dim=1) < 0 if flip else columns.diff(dim=1) > 0).all()
+    inner = torch.nn.functional.max_pool2d((~known).float()[None], 9, 1, 4)[0] == 0
+    inner[:4], inner[-4:], inner[:, :4], inner[:, -4:] = False, False, False, False
+    assert (view.image[0] * 255 / 3 - columns)[inner].abs().max() < 0.5
+    assert (view.image[1] * 255 / 4 - rows)[inner].abs().max() < 0.5
+
+
+def test_a_mirrored_view_has_mirrored_places() -> None:
+    views = [
+        random_view(
+            numbered(),
+            (32, 40),
+            AugmentationConfig(aspect=0.2, flip=flip, jitter=0, blur=None),
+            np.random.default_rng(5),
+        )
+        for flip in (0.0, 1.0)
+    ]
+    assert torch.equal(views[0].places.flip(-1), views[1].places)
+    assert torch.equal(views[0].image.flip(-1), views[1].image)
+    assert torch.equal(views[0].label.flip(-1), views[1].label)
+
+
+def test_the_whole_image_lies_from_minus_1_to_1() -> None:
+    config = AugmentationConfig(scale=(1.0, 1.0), flip=0.0, jitter=0, blur=None)
+    places = random_view(numbered(), (60, 80), config, np.random.default_rng(0)).places
+    assert torch.allclose(places[0, 7], torch.linspace(-1, 1, 80), atol=1e-6)
+    assert torch.allclose(places[1, :, 7], torch.linspace(-1, 1, 60), atol=1e-6)
+
+
+def test_aspect_stretches_within_its_range_and_keeps_the_area() -> None:
+    config = AugmentationConfig(scale=(1.0, 1.0), aspect=0.2, flip=0.0, jitter=0, blur=None)
+    ratios = []
+    for seed in range(60):
+        columns, rows = pixels_shown(random_view(numbered(), (50, 50), config, np.random.default_rng(seed)))
+        across, down = float(columns[0, 1] - columns[0, 0]), float(rows[1, 0] - rows[0, 0])
+        assert across * down == pytest.approx(1.0, abs=0.03)
+        ratios.append(down / across)
+    assert 0.8 - 0.03 <= min(ratios) < 0.87
+    assert 1.13 < max(ratios) <= 1.2 + 0.03
+
+
+def test_without_aspect_both_directions_have_one_scale() -> None:
+    config = AugmentationConfig(scale=(0.5, 2.0), flip=0.0, jitter=0, blur=None)
+    for seed in range(20):
+        columns, rows = pixels_shown(random_view(numbered(), (50, 50), config, np.random.default_rng(seed)))
+        assert float(columns[0, 1] - columns[0, 0]) == pytest.approx(float(rows[1, 0] - rows[0, 0]), rel=1e-4)
+
+
+@pytest.mark.parametrize(("hue", "limit"), [(0.0, 0.0), (0.05, 0.05), (None, 0.3)])
+def test_hue_has_a_strength_of_its_own(hue: float | None, limit: float) -> None:
+    image = torch.tensor([0.8, 0.3, 0.3]).view(3, 1, 1).expand(3, 6, 6)
+    config = AugmentationConfig(jitter=0.3, hue=hue, blur=None)
+    turned = []
+    for seed in range(40):
+        changed = change_colors(image, config, np.random.default_rng(seed))
+        angle = colorsys.rgb_to_hsv(*changed[:, 2, 2].tolist())[0]
+        turned.append(min(angle, 1 - angle))
+        assert not torch.allclose(changed, image, atol=1e-3)
+    assert max(turned) <= limit + 0.01
+    assert max(turned) >= 0.8 * limit

@@ -93,6 +93,90 @@ def test_large_images_are_trained_small() -> None:
     assert task.metadata()["short_side"] == 32
 
 
+UNET = replace(
+    RECIPE,
+    network=NetworkConfig("compact_unet", {"widths": [8, 8, 8]}),
+    augmentation=AugmentationConfig(scale=(1.0, 1.0), flip=0.5, jitter=0, blur=None),
+)
+
+
+def quarter_pond() -> Sample:
+    """3 parts of grass, 1 of pond, some void that counts for nothing."""
+    label = np.zeros((64, 96), np.uint8)
+    label[:16, :] = 1
+    label[:, 80:] = 255
+    return Sample(pond().image, label)
+
+
+@pytest.mark.parametrize("network", [RECIPE.network, UNET.network])
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_class_balance_weighs_by_frequency_with_mean_1(network: NetworkConfig, power: float) -> None:
+    task = SegmentationTask([quarter_pond()], SPACE, replace(RECIPE, network=network, class_balance=power))
+    raw = np.array([0.75, 0.25]) ** -power
+    expected = raw / (raw * [0.75, 0.25]).sum()
+    assert task.class_weights is not None
+    assert task.class_weights.tolist() == pytest.approx(expected.tolist(), rel=1e-5)
+    assert SegmentationTask([quarter_pond()], SPACE, RECIPE).class_weights is None
+
+
+def test_a_class_that_never_occurs_weighs_nothing() -> None:
+    only_grass = Sample(pond().image, np.zeros((64, 96), np.uint8))
+    task = SegmentationTask([only_grass], SPACE, replace(RECIPE, class_balance=0.5))
+    assert task.class_weights is not None
+    assert task.class_weights.tolist() == pytest.approx([1.0, 0.0])
+
+
+def test_balanced_loss_is_the_weighted_mean_over_the_labelled_pixels() -> None:
+    task = SegmentationTask([quarter_pond()], SPACE, replace(UNET, class_balance=1.0))
+    logits = torch.randn(2, 2, 5, 7)
+    label = torch.randint(0, 2, (2, 5, 7), dtype=torch.uint8)
+    label[0, 0] = 255
+    batch = {"image": torch.zeros(1), "label": label, "weight": torch.ones(2, 5, 7)}
+    loss = task.loss(lambda images: logits, batch)
+    total = weights = 0.0
+    log_chances = logits.log_softmax(1)
+    for b, y, x in np.ndindex(2, 5, 7):
+        if label[b, y, x] != 255:
+            weight = [2 / 3, 2.0][int(label[b, y, x])]
+            total -= weight * float(log_chances[b, int(label[b, y, x]), y, x])
+            weights += weight
+    assert float(loss) == pytest.approx(total / weights, rel=1e-5)
+
+
+def test_the_balance_is_undone_in_evaluation() -> None:
+    task = SegmentationTask([quarter_pond()], SPACE, replace(UNET, class_balance=0.5))
+    features = torch.rand(1, 8, 4, 4)
+    with torch.no_grad():
+        trained = task.network.train().classify(features)
+        evaluated = task.network.eval().classify(features)
+    prior = 0.5 * torch.log(torch.tensor([0.75, 0.25])).view(1, 2, 1, 1)
+    assert torch.allclose(evaluated, trained + prior, atol=1e-6)
+
+
+def test_what_undoes_the_balance_is_kept_with_the_trained_weights(tmp_path: Path) -> None:
+    recipe = replace(UNET, class_balance=0.5, fit=replace(RECIPE.fit, steps=3, schedule="warmup_cosine"))
+    train_segmentation([quarter_pond()], SPACE, recipe, tmp_path, quiet=True)
+    tensors, _ = load_weights(tmp_path / "best.safetensors")
+    assert tensors["log_prior"].tolist() == pytest.approx([0.5 * np.log(0.75), 0.5 * np.log(0.25)], rel=1e-4)
+    assert load_checkpoint(tmp_path, SPACE).wants_places
+
+
+def test_networks_that_want_places_get_them() -> None:
+    batch = SegmentationTask([pond()], SPACE, UNET).batch(0, 3)
+    assert batch["image"].shape == (4, 5, 32, 48)
+    steps = batch["image"][:, 3].diff(dim=-1)
+    # One view pixel is one image pixel here; mirrored views run backwards.
+    assert torch.allclose(steps.abs(), torch.full_like(steps, 2 / 95), atol=1e-6)
+    assert torch.allclose(batch["image"][:, 4].diff(dim=-2), torch.tensor(2 / 63), atol=1e-6)
+    assert SegmentationTask([pond()], SPACE, RECIPE).batch(0, 3)["image"].shape[1] == 3
+
+
+@pytest.mark.parametrize("power", [-0.1, 1.1])
+def test_impossible_balance_is_the_users_error(power: float) -> None:
+    with pytest.raises(UserError, match="class_balance"):
+        replace(RECIPE, class_balance=power)
+
+
 def test_nothing_to_train_on_is_the_users_error() -> None:
     with pytest.raises(UserError, match="no labelled images"):
         SegmentationTask([], SPACE, RECIPE)
