@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -71,9 +73,17 @@ def test_wrong_words(run, words, told):
     assert told in error and "--help" in error
 
 
-def test_the_installed_program():
-    from pathlib import Path
+def test_one_line_on_stderr_in_a_real_process(clip, words, tmp_path):
+    """Libraries do not add their warnings to it."""
+    (tmp_path / "model.pth").write_bytes(pickle.dumps({"weights": 1}))
+    program = "import sys; from seglift.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, *words(clip, tmp_path / "out", "--motion", f"raft:{tmp_path}/model.pth")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("seglift: error: ") and done.stderr.count("\n") == 1
 
+
+def test_the_installed_program():
     program = Path(sys.executable).parent / "seglift"
     if not program.exists():
         pytest.skip("seglift is not installed beside this Python")

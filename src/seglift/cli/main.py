@@ -10,6 +10,7 @@ import argparse
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -47,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from seglift.base.errors import UserError
 
     words = list(sys.argv[1:] if argv is None else argv)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries tell programmers is nothing to a user
     try:
         arguments = build_parser(words).parse_args(words)
         command = importlib.import_module(f"seglift.cli.{arguments.command}")
