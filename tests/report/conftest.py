@@ -14,8 +14,8 @@ from seglift.report.contents import (
     MethodLayers,
     MethodResult,
     ReportFrame,
+    ReportScores,
     ReportSummary,
-    Scores,
 )
 
 SPACE = get_space("camvid11")
@@ -41,7 +41,7 @@ def make_summary(
     truth: bool = True,
     title: str = "a drive",
 ) -> ReportSummary:
-    scores = Scores(
+    scores = ReportScores(
         miou=0.8125,
         pixel_accuracy=0.95,
         iou=[0.5 + 0.04 * index for index in range(SPACE.num_train - 1)] + [None],

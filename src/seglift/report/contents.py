@@ -65,7 +65,7 @@ class DistanceScore:
 
 
 @dataclass(frozen=True)
-class Scores:
+class ReportScores:
     """Scores against ground truth, pooled over frames; fractions 0..1, None or NaN = class absent or not measured.
 
     Attributes:
@@ -96,7 +96,7 @@ class MethodResult:
     name: str
     records: Sequence[FrameRecord]
     class_pixels: Sequence[int] | None = None
-    scores: Scores | None = None
+    scores: ReportScores | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seglift.labels.space import IGNORE_TRAIN_ID
-from seglift.report.contents import DistanceScore, MethodResult, ReportSummary, Scores, known
+from seglift.report.contents import DistanceScore, MethodResult, ReportScores, ReportSummary, known
 from seglift.report.figures import css_color
 from seglift.report.layers import Color
 
@@ -145,7 +145,7 @@ def score_table(summary: ReportSummary) -> ScoreTable | None:
     return ScoreTable(tuple(title for title, _ in kept), tuple(chosen), len(every), rows, counts, basis)
 
 
-def by_distance(scores: Scores) -> list[tuple[int, float | None]]:
+def by_distance(scores: ReportScores) -> list[tuple[int, float | None]]:
     """Distance and mIoU, ascending."""
     return [
         (entry.distance, known(entry.miou)) for entry in sorted(scores.by_distance, key=lambda entry: entry.distance)

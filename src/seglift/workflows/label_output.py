@@ -86,7 +86,7 @@ class LabelOutput:
             UserError: the folder holds other things, another run's results, or cannot be written.
         """
         output = cls(folder)
-        output._check(identity, overwrite)
+        output.check(identity, overwrite)
         try:
             if overwrite or not output._anything_done():
                 output._clear()
@@ -101,9 +101,6 @@ class LabelOutput:
 
     def check(self, identity: dict[str, Any], overwrite: bool) -> None:
         """The refusals of :meth:`open`, without touching anything."""
-        self._check(identity, overwrite)
-
-    def _check(self, identity: dict[str, Any], overwrite: bool) -> None:
         try:
             if self.folder.exists() and not self.folder.is_dir():
                 raise UserError(f"--out {self.folder} is a file; give a folder")

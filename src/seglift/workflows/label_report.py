@@ -19,8 +19,15 @@ from seglift.labels.reading import read_gray, read_label
 from seglift.metrics.boundary import BoundaryF
 from seglift.metrics.confusion import Confusion
 from seglift.propagation.provenance import PROVENANCE_NAMES
-from seglift.report.contents import DistanceScore, FrameRecord, MethodLayers, MethodResult, ReportFrame, ReportSummary
-from seglift.report.contents import Scores as ReportScores
+from seglift.report.contents import (
+    DistanceScore,
+    FrameRecord,
+    MethodLayers,
+    MethodResult,
+    ReportFrame,
+    ReportScores,
+    ReportSummary,
+)
 from seglift.report.page import write_report
 from seglift.video.clip import pair_ground_truth
 from seglift.workflows.label_output import LabelOutput
