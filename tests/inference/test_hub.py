@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -234,3 +235,31 @@ def test_what_cannot_be_had_is_the_users_error(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(UserError, match=r"pip install 'seglift\[hf\]'"):
         load_model("hf:any", SPACE)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "garbage", "short"])
+def test_damaged_weights_are_the_users_error(segformer: Path, tmp_path: Path, damage: str) -> None:
+    shutil.copytree(segformer, tmp_path / "model")
+    weights = tmp_path / "model" / "model.safetensors"
+    data = weights.read_bytes()
+    weights.write_bytes({"cut": data[: len(data) // 2], "empty": b"", "garbage": b"no weights" * 50}.get(damage, b"ab"))
+    with pytest.raises(UserError, match="cannot load hf:") as caught:
+        load_hub_model(str(tmp_path / "model"), SPACE)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights" * 50, b"PK\x03\x04cut"])
+def test_damaged_pickled_weights_are_the_users_error(segformer: Path, tmp_path: Path, content: bytes) -> None:
+    shutil.copytree(segformer, tmp_path / "model")
+    (tmp_path / "model" / "model.safetensors").unlink()
+    (tmp_path / "model" / "pytorch_model.bin").write_bytes(content)
+    with pytest.raises(UserError, match="cannot load hf:"):
+        load_hub_model(str(tmp_path / "model"), SPACE)
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "not json", '{"model_type": 3}', '{"model_type": "segformer"'])
+def test_damaged_config_is_the_users_error(segformer: Path, tmp_path: Path, content: str) -> None:
+    shutil.copytree(segformer, tmp_path / "model")
+    (tmp_path / "model" / "config.json").write_text(content)
+    with pytest.raises(UserError, match="cannot load hf:"):
+        load_hub_model(str(tmp_path / "model"), SPACE)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -18,6 +19,8 @@ from seglift.labels.space import LabelSpace
 from seglift.models.network import IMAGENET_MEAN, IMAGENET_STD
 
 SMALLEST_PROBABILITY = 1e-8
+BROKEN = (OSError, ValueError, ImportError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError, SafetensorError)
+"""What transformers lets through when a model is not there or is damaged."""
 ONEFORMER = "oneformer"
 ONEFORMER_TASK = "the task is semantic"
 
@@ -185,8 +188,8 @@ def _task_tokens(transformers: Any, name: str, config: Any) -> Tensor:
 def _fetch(load: Callable[..., Any], name: str, **options: Any) -> Any:
     try:
         return load(name, **options)
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:200]
+    except BROKEN as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(
             f"cannot load hf:{name} ({reason}); expected a folder saved by transformers, or an id on the hub and a"
             " network to reach it"
