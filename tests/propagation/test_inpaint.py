@@ -144,3 +144,18 @@ def test_a_step_leaves_its_source_as_it_was(space, stub_model, make_origin, tran
         assert torch.equal(state.labels, before.labels)
         assert torch.equal(state.trace, before.trace)
         assert torch.equal(state.filled, before.filled)
+
+
+def test_sampled_once_half_out_of_view_is_the_models_too(space, stub_model, translation):
+    labeller = SemanticLabeller(stub_model(torch.tensor([0.1, 0.8, 0.1]).view(1, 3, 1, 1).expand(1, 3, 12, 16)), space)
+    frame = torch.full((1, 3, 12, 16), 90, dtype=torch.uint8)
+    state = keyframe_state(Origin(torch.zeros(1, 12, 16, dtype=torch.uint8), frame))
+    pair = FramePair(lambda index: frame, 0, 1)
+    step = Inpaint(labeller, 500.0, recursive=False).step
+    # Row 0 and columns from 12 on leave; column 11 of row 1 then lies nearest to what was seen, yet is mostly of the
+    # rest: 1 - 0.6 * 0.6.
+    end = step(step(state, pair, translation(4, -1)), pair, translation(0.4, -0.4))
+    assert end.trace[0, 3, 1, 11] == pytest.approx(0.64, abs=0.05)
+    assert end.labels[0, 1, 11] == 3
+    assert end.filled[0, 1, 11]
+    assert end.labels[0, 5, 5] == 0
