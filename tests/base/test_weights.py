@@ -101,6 +101,14 @@ def test_safetensors_of_someone_else(tmp_path: Path):
             load_weights(tmp_path / "a.safetensors")
 
 
+@pytest.mark.parametrize("text", ["", "{", "not json", "[1]", "3", "null", '"kind"', "[" * 100_000])
+def test_damaged_metadata_are_refused(tmp_path: Path, text: str):
+    arrays = {"x": np.zeros(3, np.float32)}
+    safetensors.numpy.save_file(arrays, tmp_path / "a.safetensors", metadata={"seglift": text})
+    with pytest.raises(UserError, match="damaged seglift metadata"):
+        load_weights(tmp_path / "a.safetensors")
+
+
 def test_every_cut_off_file_is_refused(tmp_path: Path):
     save_weights(tmp_path / "whole", TENSORS, METADATA)
     data = (tmp_path / "whole").read_bytes()

@@ -128,3 +128,30 @@ def test_weights_that_do_not_fit_their_network_are_named(tmp_path: Path) -> None
     save_weights(tmp_path / "best.safetensors", tensors, metadata)
     with pytest.raises(UserError, match=r"classifier\.weight is \(4, 8, 1, 1\), expected \(11, 8, 1, 1\)"):
         load_checkpoint(tmp_path, SPACE)
+
+
+NETWORK = config_of(SPACE.num_train)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, None) for name in ("network", "space", "classes")),
+        *(("classes", value) for value in (3, "road", [1, 2], {"road": 1})),
+        *(("short_side", value) for value in ("96", 0, -3, 1.5, True, [96])),
+        *(("network", value) for value in ([], "compact_unet", {}, {"architecture": "nothing"})),
+        *(("network", {**NETWORK, "arguments": value}) for value in (3, [1], {"num_classes": "many"}, {"odd": 1})),
+        *(("network", {**NETWORK, "arguments": {"num_classes": value}}) for value in (-2, None, 1.5, [2])),
+        ("network", {"architecture": "compact_unet", "arguments": {"num_classes": 11, "widths": []}}),
+        ("network", {"architecture": "compact_unet", "arguments": {"num_classes": 11, "widths": "ab"}}),
+    ],
+)
+def test_a_damaged_description_is_the_users_error(tmp_path: Path, name: str, value: Any) -> None:
+    write(tmp_path)
+    path = tmp_path / "best.safetensors"
+    tensors, metadata = load_weights(path)
+    del metadata[name]
+    save_weights(path, tensors, metadata if value is None else {**metadata, name: value})
+    with pytest.raises(UserError, match="train again") as caught:
+        load_checkpoint(tmp_path, SPACE)
+    assert str(path) in str(caught.value)

@@ -27,7 +27,8 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Reads a file of :func:`save_weights`: tensors on the CPU by name, and the metadata.
 
     Raises:
-        UserError: the file is missing, is not safetensors (a pickle is refused unopened), or is not seglift's.
+        UserError: the file is missing, is not safetensors (a pickle is refused unopened), is not seglift's, or its
+            metadata are damaged.
     """
     if not path.is_file():
         raise UserError(f"no weights file at {path}; give a .safetensors file written by seglift")
@@ -41,4 +42,10 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from error
     if METADATA_KEY not in metadata:
         raise UserError(f"{path} is safetensors without seglift's metadata; give one that seglift trained")
-    return tensors, json.loads(metadata[METADATA_KEY])
+    try:
+        described = json.loads(metadata[METADATA_KEY])
+    except (ValueError, RecursionError):
+        described = None
+    if not isinstance(described, dict):
+        raise UserError(f"{path} has damaged seglift metadata, expected a JSON object; give one that seglift trained")
+    return tensors, described

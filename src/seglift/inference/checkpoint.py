@@ -79,22 +79,44 @@ def load_checkpoint(path: Path, space: LabelSpace, device: str | torch.device = 
         device: where it works.
 
     Raises:
-        UserError: no weights file (a pickle is refused unopened), not one of a segmentation network, or other classes
-            than those of ``space``.
+        UserError: no weights file (a pickle is refused unopened), not one of a segmentation network, a damaged
+            description of it, or other classes than those of ``space``.
     """
     path = path / WEIGHTS_NAME if path.is_dir() else path
     tensors, metadata = load_weights(path)
     if metadata.get("kind") != SEGMENTATION:
         raise UserError(f"{path} holds a {metadata.get('kind')}, expected a segmentation model; give one")
+    _check_metadata(metadata, path)
     classes = tuple(metadata["classes"])
-    network = build(metadata["network"], seed=0)
+    network = _build(metadata["network"], path)
     load_network_weights(network, tensors, path)
     if network.num_classes != len(classes):
         raise UserError(
             f"{path} names {len(classes)} classes for {network.num_classes} outputs; the file is broken, train again"
         )
-    mapping = check_classes(classes, str(metadata["space"]), space, str(path))
+    mapping = check_classes(classes, metadata["space"], space, str(path))
     return CheckpointModel(network.to(device), space.train_names, mapping, metadata.get("short_side"))
+
+
+def _check_metadata(metadata: dict[str, Any], path: Path) -> None:
+    classes, short_side = metadata.get("classes"), metadata.get("short_side")
+    rules = {
+        "network": (isinstance(metadata.get("network"), dict), "an object"),
+        "space": (isinstance(metadata.get("space"), str), "a name"),
+        "classes": (isinstance(classes, list) and all(isinstance(name, str) for name in classes), "a list of names"),
+        "short_side": (short_side is None or (type(short_side) is int and short_side > 0), "pixels or null"),
+    }
+    for name, (holds, expected) in rules.items():
+        if not holds:
+            found = repr(metadata[name])[:60] if name in metadata else "nothing"
+            raise UserError(f"{path} says {found} for its {name}, expected {expected}; the file is broken, train again")
+
+
+def _build(config: dict[str, Any], path: Path) -> SegmentationNetwork:
+    try:
+        return build(config, seed=0)
+    except (UserError, TypeError, ValueError, LookupError, ArithmeticError, RuntimeError) as error:
+        raise UserError(f"{path} describes a network that cannot be built ({error}); train again") from error
 
 
 def load_network_weights(network: SegmentationNetwork, tensors: dict[str, Tensor], path: Path) -> None:
