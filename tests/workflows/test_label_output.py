@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from seglift.base.errors import UserError
+from seglift.workflows import label_output
 from seglift.workflows.label_output import FOLDERS, WORK_FOLDER, FrameResult, LabelOutput
 
 IDENTITY = {"method": "motion", "seed": 0}
@@ -63,6 +64,41 @@ def test_zeros_after_a_power_cut(output):
         file.write(bytes(300))
     fill(output, "d")
     assert list(output.journal()) == ["a", "b", "c", "d"]
+
+
+def test_stopped_after_a_replaced_png_the_old_entry_no_longer_counts(output, monkeypatch):
+    """Edit, kill between PNG and journal, take the edit back: the old key must not vouch for the new PNG."""
+    fill(output)
+    again = LabelOutput.open(output.folder, IDENTITY, False)
+    write, left = label_output.write_bytes, [1]
+
+    def stop(path, data):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        write(path, data)
+
+    monkeypatch.setattr(label_output, "write_bytes", stop)
+    with pytest.raises(KeyboardInterrupt):
+        again.write_frame("b", result(5), {"key": "edited"})
+    assert list(LabelOutput(output.folder).journal()) == ["a", "c"]
+    left[0] = 99
+    again.write_frame("b", result(), {"key": "key of b"})
+    assert again.journal()["b"]["key"] == "key of b"
+
+
+def test_compacting_is_for_superseded_lines(output):
+    fill(output)
+    journal = output.work / "journal.jsonl"
+    before = journal.stat().st_ino
+    output.compact_journal(output.journal().values())
+    assert journal.stat().st_ino == before
+    fill(output)
+    assert len(journal.read_text().splitlines()) == 9  # each stem: told, taken back, told again
+    output.compact_journal(output.journal().values())
+    assert len(journal.read_text().splitlines()) == 3 and list(output.journal()) == ["a", "b", "c"]
+    fill(output, "a")
+    assert len(journal.read_text().splitlines()) == 5
 
 
 def test_compacting_keeps_what_is_given(output):

@@ -32,6 +32,7 @@ from seglift.workflows.label_method import Method, make_method
 from seglift.workflows.label_output import GAP_PREFIX, FrameResult, LabelOutput
 from seglift.workflows.label_plan import LabelPlan, make_plan
 from seglift.workflows.label_report import summarise, write_page, write_tables, write_timing
+from seglift.workflows.output_lock import only_writer
 from seglift.workflows.score import Scores
 
 FRAMES_CACHED = 8
@@ -68,11 +69,19 @@ def run_label(config: LabelConfig) -> LabelResult:
     started = time.monotonic()
     plan = make_plan(config)
     estimator = get_estimator(plan.config.motion, plan.config.device)
+    output = LabelOutput(plan.config.out)
+    output.check(plan.identity(), plan.config.overwrite)  # a folder of other files gets no lock
+    with only_writer(output.folder, output.work):
+        return _carry_out(plan, estimator, started)
+
+
+def _carry_out(plan: LabelPlan, estimator: MotionEstimator, started: float) -> LabelResult:
     output = LabelOutput.open(plan.config.out, plan.identity(), plan.config.overwrite)
     timing = Timing()
     with threads_per_call(1), torch.inference_mode():
         run = _Run(plan, output, estimator, timing)
         run.label_everything()
+    output.compact_journal(run.entries[stem] for stem in plan.clip.frames.stems)
     with timing.stage("report"):
         write_tables(plan, output, run.entries, run.about_model)
         result, scores = summarise(plan, output, run.entries)
@@ -115,7 +124,7 @@ class _Run:
         plan = self.plan
         stems = plan.clip.frames.stems
         with self.timing.stage("model"):
-            method = make_method(plan, self.output.work, self.frames)
+            method = make_method(plan, self.output.work)
         self.about_model = method.about_model
         keys = {index: plan.keyframe_key(index) for index in plan.label_fingerprints}
         for gap in plan.gaps:

@@ -1,7 +1,8 @@
 """The output folder of ``seglift label``: whole files, a journal of what is done, and what may be continued.
 
 A frame counts as done when its PNGs are in place and its line is in the journal, in that order, each flushed to disk;
-so a run killed at any moment loses at most the frames it was working on.
+so a run killed at any moment loses at most the frames it was working on. Before PNGs that the journal already tells of
+are replaced, a line without a key takes back what it told.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from seglift.base.errors import UserError
 from seglift.base.files import read_json, remove_leftovers, write_bytes, write_json
 from seglift.labels.writing import encode_png
 from seglift.propagation.provenance import PROVENANCE_NAMES
+from seglift.workflows.output_lock import LOCK_NAME
 
 FOLDERS = ("labels", "confidence", "provenance")
 PRODUCTS = (*FOLDERS, "instances", "frames.jsonl", "run.json", "timing.json", "report.html")
@@ -71,10 +73,11 @@ class LabelOutput:
         self.work = folder / WORK_FOLDER
         self._journal_path = self.work / "journal.jsonl"
         self._lock = threading.Lock()
+        self._listed: set[str] | None = None
 
     @classmethod
     def open(cls, folder: Path, identity: dict[str, Any], overwrite: bool) -> LabelOutput:
-        """Takes ``folder`` into use, or refuses.
+        """Takes ``folder`` into use, or refuses; the caller is its only writer (:func:`.output_lock.only_writer`).
 
         Args:
             folder: OUT; made when missing.
@@ -133,8 +136,8 @@ class LabelOutput:
 
     def _clear(self) -> None:
         """Deletes the results; the identity goes last, so that after a crash the rest is still known to be ours."""
-        marker = self.work / "identity.json"
-        work = [path for path in self.work.glob("*") if path != marker] if self.work.is_dir() else []
+        marker, lock = self.work / "identity.json", self.work / LOCK_NAME
+        work = [path for path in self.work.glob("*") if path not in (marker, lock)] if self.work.is_dir() else []
         for path in (*(self.folder / name for name in PRODUCTS), self._journal_path, *work, marker):
             if path.is_dir():
                 shutil.rmtree(path)
@@ -142,27 +145,42 @@ class LabelOutput:
                 path.unlink(missing_ok=True)
 
     def journal(self) -> dict[str, dict[str, Any]]:
-        """What is done: the last entry of each stem. A torn last line is left out, entries without files too."""
-        entries: dict[str, dict[str, Any]] = {}
-        if self._journal_path.is_file():
-            for line in self._journal_path.read_text(errors="replace").splitlines():
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    continue
-                entries[entry["stem"]] = entry
+        """What is done: the last entry of each stem.
+
+        Left out are a torn last line, entries without files, and those that were taken back.
+        """
+        entries = {entry["stem"]: entry for entry in self._entries()}
         present = [{path.stem for path in (self.folder / name).glob("*.png")} for name in FOLDERS]
-        return {stem: entry for stem, entry in entries.items() if all(stem in stems for stems in present)}
+        return {
+            stem: entry
+            for stem, entry in entries.items()
+            if entry.get("key") is not None and all(stem in stems for stems in present)
+        }
+
+    def _lines(self) -> list[str]:
+        return self._journal_path.read_text(errors="replace").splitlines() if self._journal_path.is_file() else []
+
+    def _entries(self) -> Iterator[dict[str, Any]]:
+        for line in self._lines():
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
 
     def compact_journal(self, entries: Iterable[dict[str, Any]]) -> None:
-        """Replaces the journal by ``entries`` in their order."""
-        write_bytes(self._journal_path, b"".join(_line(entry) for entry in entries))
+        """Replaces the journal by ``entries`` in their order, unless it has as many lines already."""
+        kept = list(entries)
+        if len(self._lines()) != len(kept):
+            write_bytes(self._journal_path, b"".join(_line(entry) for entry in kept))
+            self._listed = None
 
     def write_frame(self, stem: str, result: FrameResult, entry: dict[str, Any]) -> dict[str, Any]:
         """Writes the PNGs of one frame, then its journal entry (``entry`` and the statistics), which it returns.
 
-        Safe to call from several threads.
+        Safe to call from several threads, each with other stems.
         """
+        if self._is_listed(stem):
+            self._append({"stem": stem, "key": None})
         label_png = result.label_png if result.label_png is not None else encode_png(result.labels)
         for name, data in zip(
             FOLDERS, (label_png, encode_png(result.confidence), encode_png(result.provenance)), strict=True
@@ -171,6 +189,15 @@ class LabelOutput:
         whole = {"stem": stem, **entry, **result.statistics()}
         self._append(whole)
         return whole
+
+    def _is_listed(self, stem: str) -> bool:
+        """Whether the journal has a line of ``stem`` from before; from now on it has."""
+        with self._lock:
+            if self._listed is None:
+                self._listed = {entry["stem"] for entry in self._entries()}
+            known = stem in self._listed
+            self._listed.add(stem)
+            return known
 
     def _append(self, entry: dict[str, Any]) -> None:
         with self._lock:
