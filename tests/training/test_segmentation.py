@@ -93,6 +93,26 @@ def test_large_images_are_trained_small() -> None:
     assert task.metadata()["short_side"] == 32
 
 
+class Counted(list[Sample]):
+    """Samples that count how often they are fetched."""
+
+    fetched = 0
+
+    def __getitem__(self, number):
+        self.fetched += 1
+        return super().__getitem__(number)
+
+
+def test_views_do_not_fetch_their_sample_again_and_do_not_change_it() -> None:
+    samples = Counted([pond()])
+    task = SegmentationTask(samples, SPACE, replace(RECIPE, short_side=32))
+    before, fetched = task.sample(0).fingerprint(), samples.fetched
+    for step in range(5):
+        task.batch(0, step)
+    assert samples.fetched == fetched
+    assert task.sample(0).fingerprint() == before
+
+
 UNET = replace(
     RECIPE,
     network=NetworkConfig("compact_unet", {"widths": [8, 8, 8]}),

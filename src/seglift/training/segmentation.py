@@ -25,7 +25,8 @@ from seglift.training.augmentation import AugmentationConfig, View, random_view
 from seglift.training.class_points import ClassPoints
 from seglift.training.fit import FitResult, fit
 from seglift.training.fit_config import FitConfig
-from seglift.training.sample import Sample, shrink
+from seglift.training.sample import Sample
+from seglift.training.sample_cache import SampleCache
 from seglift.training.task import Batch
 
 
@@ -103,6 +104,7 @@ class SegmentationTask:
         if len(samples) == 0:
             raise UserError("no labelled images to train on, expected at least one; label a keyframe")
         self.samples, self.space, self.recipe = samples, space, recipe
+        self._small = SampleCache(samples, recipe.short_side)
         self.network_values = recipe.network.resolved(space.num_train)
         self.network: SegmentationNetwork = build(self.network_values, seed=recipe.fit.seed)
         if start is not None:
@@ -137,7 +139,7 @@ class SegmentationTask:
 
     def sample(self, number: int) -> Sample:
         """Sample ``number`` at its size for training."""
-        return shrink(self.samples[number], self.recipe.short_side)
+        return self._small[number]
 
     def batch(self, seed: int, step: int) -> Batch:
         """``image`` float32 [B, 3, h, w] 0..1, ``label`` uint8 [B, h, w], ``weight`` float32 [B, h, w]."""
