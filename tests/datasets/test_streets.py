@@ -16,6 +16,8 @@ from seglift.datasets.streets.classes import THINGS
 from seglift.datasets.streets.renderer import Renderer
 from seglift.datasets.streets.scene import Scene, build_scene
 
+pytest.importorskip("embreex")
+
 HEIGHT, WIDTH = 128, 256
 CLIPS = {
     "forward": StreetConfig(40, HEIGHT, WIDTH, seed=2, style="daylight", ego="forward", noise=False),

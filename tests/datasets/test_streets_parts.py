@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
-from seglift.datasets.streets import people, two_wheelers, vehicles
+from seglift.base.errors import UserError
+from seglift.datasets.streets import StreetConfig, people, render_street, two_wheelers, vehicles
 from seglift.datasets.streets.atlas import SIZE, TEXTURE_INDEX, TEXTURES, build_atlas
 from seglift.datasets.streets.camera import Camera
 from seglift.datasets.streets.classes import CAR, ROAD, instance_id
@@ -90,7 +93,14 @@ def test_camera_projects_what_its_rays_hit() -> None:
     assert left @ [np.cos(0.3), np.sin(0.3), 0] < 0, "small x lies to the left"
 
 
+def test_without_embree_rendering_is_the_users_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "embreex.rtcore_scene", None)
+    with pytest.raises(UserError, match="needs the package embreex"):
+        next(render_street(StreetConfig(2, 48, 96)))
+
+
 def test_tracing_finds_the_nearer_of_static_and_moving() -> None:
+    pytest.importorskip("embreex")
     static, mover = Tracer(block((0, 10, 0), (2, 2, 2), PAINT).corners), block((0, 5, 0), (1, 1, 1), PAINT).corners
     ray = np.array([[0, 1, 0], [0, -1, 0]], np.float32)
     hits = Moment(static, Tracer(mover)).first(np.zeros(3), ray)

@@ -14,6 +14,8 @@ from seglift.datasets.streets import StreetConfig, render_street, write_streets
 from seglift.datasets.streets.writing import clip_config
 from seglift.labels.space_file import get_space
 
+pytest.importorskip("embreex")
+
 CONFIG = StreetConfig(frames=2, height=48, width=96, seed=4)
 
 

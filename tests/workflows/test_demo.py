@@ -17,6 +17,8 @@ from seglift.workflows import auto_model
 from seglift.workflows.demo import METHODS, DemoConfig, DemoResult, format_demo, run_demo, write_clip
 from seglift.workflows.score import score_folders
 
+pytest.importorskip("embreex")
+
 
 @dataclass(frozen=True)
 class Done:

@@ -19,7 +19,7 @@ from seglift.datasets.streets.numbering import Numbers
 from seglift.datasets.streets.plan import Plan, make_plan
 from seglift.datasets.streets.roadside import roadside
 from seglift.datasets.streets.styles import STYLES, StreetStyle
-from seglift.datasets.streets.tracing import Moment, Tracer
+from seglift.datasets.streets.tracing import Moment, Tracer, embree
 from seglift.datasets.streets.traffic import traffic
 
 EYE_HEIGHT = 1.42
@@ -89,7 +89,12 @@ class Scene:
 
 
 def build_scene(config: StreetConfig) -> Scene:
-    """Builds the street of a configuration; equal configurations give equal scenes."""
+    """Builds the street of a configuration; equal configurations give equal scenes.
+
+    Raises:
+        UserError: Embree, which traces it, is not installed.
+    """
+    embree()
     style, plan = STYLES[config.style], make_plan(config)
     numbers = Numbers()
     static = [

@@ -6,11 +6,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from embreex.mesh_construction import TriangleMesh
-from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
+from seglift.base.errors import UserError
 from seglift.datasets.streets.mesh import Floats
+
+
+def embree() -> tuple[Any, Any]:
+    """Embree's classes of a scene and of a mesh in it.
+
+    Raises:
+        UserError: embreex, which is not made for every platform, is not installed.
+    """
+    try:
+        from embreex.mesh_construction import TriangleMesh
+        from embreex.rtcore_scene import EmbreeScene
+    except ImportError as error:
+        raise UserError(
+            "rendering streets needs the package embreex, which is not installed; pip install embreex (it exists for"
+            " x86-64 and for macOS), or render on such a machine; labelling works without it"
+        ) from error
+    return EmbreeScene, TriangleMesh
 
 
 @dataclass(frozen=True)
@@ -33,13 +49,17 @@ class Tracer:
 
     Args:
         corners: float64 [F, 3, 3], triangle corners in metres; F may be 0.
+
+    Raises:
+        UserError: Embree is not installed.
     """
 
     def __init__(self, corners: Floats) -> None:
+        scene, mesh = embree()
         self.count = len(corners)
-        self._scene = EmbreeScene(robust=True)
+        self._scene = scene(robust=True)
         if self.count:
-            TriangleMesh(self._scene, np.ascontiguousarray(corners, dtype=np.float32))
+            mesh(self._scene, np.ascontiguousarray(corners, dtype=np.float32))
 
     def first(self, origins: NDArray[np.float32], directions: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
         """Embree's hit record of each ray (primID, tfar, u, v)."""
