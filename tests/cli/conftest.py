@@ -141,7 +141,8 @@ while line := sys.stdin.readline():
         for number, name in enumerate(("in", "out", "err")):
             flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             os.dup2(os.open(os.devnull if number == 0 else os.path.join(folder, name), flags), number)
-        sys.exit(main(words))
+        sys.argv[1:] = words
+        sys.exit(main())
     print(child, flush=True)
     print(os.waitpid(child, 0)[1], flush=True)
 """

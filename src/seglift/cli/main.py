@@ -7,6 +7,7 @@ Nothing heavy is imported before a command runs, so that ``seglift --help`` answ
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -44,10 +45,24 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line ``argv`` (default: the process's) and returns the exit status."""
+    """Runs the command line and returns the exit status.
+
+    Args:
+        argv: the words after the program's name; None takes those of the process and then ends it at once. What is
+            written is whole by then, and taking torch down takes a second in which another Ctrl-C would end in noise.
+    """
+    if argv is not None:
+        return _run(argv)
+    status = _run(sys.argv[1:])
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
+
+
+def _run(words: Sequence[str]) -> int:
     from seglift.base.errors import UserError
 
-    words = list(sys.argv[1:] if argv is None else argv)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what libraries tell programmers is nothing to a user
     try:
