@@ -8,6 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from seglift.motion.consistency import photometric_error
+from seglift.motion.maps import identity_map
 from seglift.propagation import fuse_model
 from seglift.propagation.fuse import Fused
 from seglift.propagation.fuse_model import ModelVote, fuse_with_model
@@ -38,10 +40,11 @@ def votes_by_hand(states: list[Propagated], probabilities: Tensor, tau: float | 
     votes[..., INDEX_OF_TRAIN] = MODEL_WEIGHT * probabilities[0].permute(1, 2, 0).numpy()
     for state in states:
         labels, trace = state.origin.labels[0].numpy(), state.trace[0].numpy().astype(float)
+        distance = photometric_error(IMAGE, state.origin.image, state.sampling_map)[0]
         for row, column in np.ndindex(12, 16):
             x, y, error, unseen = trace[:, row, column]
             photometric = int(state.photometric[0, row, column])
-            if unseen >= 0.5 or (tau is not None and photometric > tau):
+            if unseen >= 0.5 or (tau is not None and float(distance[row, column]) >= tau):
                 continue
             weight = 1 / (math.sqrt(error + 0.5) * (photometric + 4))
             near_x, near_y = math.floor(x + 0.5), math.floor(y + 0.5)
@@ -61,7 +64,7 @@ def fuse_them(space, stub_model):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("tau", [None, 25.0])
+@pytest.mark.parametrize("tau", [None, 150.0])
 @pytest.mark.parametrize("present", ["both", "earlier", "later"])
 def test_every_pixel_has_the_label_with_the_most_votes(make_state, fuse_them, seed, tau, present):
     earlier = make_state(seed, block=3) if present != "later" else None
@@ -108,13 +111,15 @@ def test_a_certain_model_fills_what_both_sides_did_not_see(make_state, fuse_them
     assert (fused.confidence[unseen] > 0.98).all()
 
 
-def test_beyond_tau_a_side_has_no_vote_and_at_tau_it_has(make_state, fuse_them):
+def test_from_tau_on_a_side_has_no_vote(make_state, fuse_them):
     state = make_state(1, ids=1)
     state.labels.fill_(1)
     state.origin.labels.fill_(1)
     state.trace[:, 2:] = 0.0
+    state.trace[:, :2] = identity_map(12, 16)
     state.photometric.fill_(10)
-    state.photometric[..., 8:] = 11
+    state.origin.image.fill_(5)  # RGB distance from the black frame: 8.7 on the left, 10.4 on the right
+    state.origin.image[..., 8:] = 6
     sides = BothSides(4, state, None)
     fused = fuse_them(sides, certain(0), tau=10.0)
     assert (fused.labels[..., :8] == 1).all()

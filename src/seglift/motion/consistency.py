@@ -16,20 +16,19 @@ def forward_backward_error(flow: Tensor, opposite: Tensor, stride: int = 1) -> T
     Args:
         flow: backward flow on frame a that samples frame b, float32 ``[B, 2, H, W]``.
         opposite: backward flow on frame b that samples frame a, float32 ``[B, 2, H, W]``.
-        stride: evaluate every so many pixels and interpolate between; a flow that was estimated on a coarser grid
-            (as DIS does on large frames) has nothing to say between its nodes.
+        stride: look at every so many pixels of both flows and interpolate between; a flow estimated on a
+            coarser grid (as DIS does on large frames) has nothing to say between its nodes.
 
     Returns:
         float32 ``[B, H, W]``: ``|flow(p) + opposite(p + flow(p))|``; beyond the border the border's flow is used.
     """
-    places, steps = map_from_flow(flow), flow
     if stride > 1:
-        places, steps = places[..., ::stride, ::stride], flow[..., ::stride, ::stride]
-    difference = sample_bilinear(opposite, places).add_(steps)
-    error = torch.hypot(difference[:, 0], difference[:, 1])
-    if stride > 1:
-        error = _between(error, stride, int(flow.shape[2]), int(flow.shape[3]))
-    return error
+        flow_there, height, width = opposite[..., ::stride, ::stride], int(flow.shape[2]), int(flow.shape[3])
+        flow = flow[..., ::stride, ::stride]
+        difference = sample_bilinear(flow_there, map_from_flow(flow / stride)).add_(flow)
+        return _between(torch.hypot(difference[:, 0], difference[:, 1]), stride, height, width)
+    difference = sample_bilinear(opposite, map_from_flow(flow)).add_(flow)
+    return torch.hypot(difference[:, 0], difference[:, 1])
 
 
 def _between(values: Tensor, stride: int, height: int, width: int) -> Tensor:

@@ -33,18 +33,25 @@ class Fused:
     provenance: Tensor
 
 
-def fuse_both(earlier: Propagated, later: Propagated, num_indices: int) -> Fused:
+def fuse_both(
+    earlier: Propagated, later: Propagated, num_indices: int, recursive: bool = False, void: bool = False
+) -> Fused:
     """Keeps what both sides say; where they differ, a vote by reliability decides.
 
     Args:
         earlier: from the earlier keyframe, observed, batch size 1.
         later: from the later keyframe, observed.
         num_indices: space indices are below it.
+        recursive: the labels were warped at every step, so that the keyframe cannot be read between its pixels: the
+            more reliable side wins.
+        void: a side has nothing to say where it was out of view, instead of its replicated border.
     """
     weights = reliability(earlier), reliability(later)
-    labels = earlier.labels.clone()
+    if void:
+        weights = weights[0].masked_fill(earlier.out_of_view, 0.0), weights[1].masked_fill(later.out_of_view, 0.0)
+    labels = torch.where(weights[0] >= weights[1], earlier.labels, later.labels)
     flat, differ = labels.view(-1), torch.nonzero(earlier.labels.flatten() != later.labels.flatten())[:, 0]
-    for pixels in torch.split(differ, CHUNK):
+    for pixels in torch.split(differ, CHUNK) if not recursive else ():
         votes = torch.zeros(len(pixels), num_indices, device=labels.device)
         for state, weight in zip((earlier, later), weights, strict=True):
             add_votes(votes, state, weight.flatten()[pixels], pixels)
@@ -52,25 +59,35 @@ def fuse_both(earlier: Propagated, later: Propagated, num_indices: int) -> Fused
     is_earlier, is_later = labels == earlier.labels, labels == later.labels
     from_earlier = torch.where(is_earlier == is_later, weights[0] >= weights[1], is_earlier)
     confidence = two_sided_confidence(earlier, later, from_earlier, differ, weights)
-    return Fused(labels, confidence, torch.where(from_earlier, EARLIER, LATER).to(torch.uint8))
+    fused = Fused(labels, confidence, torch.where(from_earlier, EARLIER, LATER).to(torch.uint8))
+    return leave_void(fused, earlier.out_of_view & later.out_of_view) if void else fused
 
 
-def fuse_motion(sides: BothSides, nothing: Fused, num_indices: int) -> Fused:
+def fuse_motion(
+    sides: BothSides, nothing: Fused, num_indices: int, recursive: bool = False, void: bool = False
+) -> Fused:
     """Decides a frame from motion alone.
 
     Args:
         sides: what was carried to the frame, observed.
         nothing: what to say where neither side says anything.
         num_indices: space indices are below it.
+        recursive: see :func:`fuse_both`.
+        void: see :func:`fuse_both`.
     """
     earlier, later = sides.earlier, sides.later
     if earlier is not None and later is not None:
-        return fuse_both(earlier, later, num_indices)
-    if earlier is not None:
-        return Fused(earlier.labels, one_sided_confidence(earlier), torch.full_like(earlier.labels, EARLIER))
-    if later is not None:
-        return Fused(later.labels, one_sided_confidence(later), torch.full_like(later.labels, LATER))
-    return nothing
+        return fuse_both(earlier, later, num_indices, recursive, void)
+    state, name = (earlier, EARLIER) if earlier is not None else (later, LATER)
+    if state is None:
+        return nothing
+    fused = Fused(state.labels, one_sided_confidence(state), torch.full_like(state.labels, name))
+    return leave_void(fused, state.out_of_view) if void else fused
+
+
+def leave_void(fused: Fused, unseen: Tensor) -> Fused:
+    """Says of ``unseen`` pixels (bool ``[1, H, W]``), whose labels are void already, that nobody labelled them."""
+    return Fused(fused.labels, fused.confidence.masked_fill(unseen, 0.0), fused.provenance.masked_fill(unseen, NONE))
 
 
 def know_nothing(size: tuple[int, int], unknown: int, device: torch.device | str = "cpu") -> Fused:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seglift.motion.consistency import photometric_error
 from seglift.propagation.confidence import carried_support, voted_confidence
-from seglift.propagation.evidence import observed, reliability
+from seglift.propagation.evidence import reliability
 from seglift.propagation.fuse import CHUNK, Fused
 from seglift.propagation.provenance import EARLIER, LATER, MODEL
 from seglift.propagation.semantic_only import SemanticLabeller
@@ -26,7 +27,8 @@ class ModelVote:
 
     Attributes:
         labeller: the model.
-        tau: keyframes do not vote where the photometric error exceeds it; None for no limit.
+        tau: a keyframe does not vote where it differs by this RGB distance (0..255 units) or more from the frame; None
+            for no limit.
     """
 
     labeller: SemanticLabeller
@@ -51,7 +53,7 @@ def fuse_with_model(sides: BothSides, image: Tensor, vote: ModelVote) -> Fused:
     states = [state for state in (sides.earlier, sides.later) if state is not None]
     if not states:
         return Fused(said, certainty, torch.full_like(said, MODEL))
-    weights = [_weight(state, vote.tau) for state in states]
+    weights = [_weight(state, image, vote.tau) for state in states]
     labels, share = _count(states, weights, probabilities, said, vote.labeller)
     provenance, strongest = torch.full_like(said, MODEL), torch.zeros_like(certainty)
     for state, weight in zip(states, weights, strict=True):
@@ -61,9 +63,11 @@ def fuse_with_model(sides: BothSides, image: Tensor, vote: ModelVote) -> Fused:
     return Fused(labels, voted_confidence(share), provenance)
 
 
-def _weight(state: Propagated, tau: float | None) -> Tensor:
+def _weight(state: Propagated, image: Tensor, tau: float | None) -> Tensor:
     weight = reliability(state).masked_fill(state.out_of_view, 0.0)
-    return weight if tau is None else weight.masked_fill(observed(state) > tau, 0.0)
+    if tau is None:
+        return weight
+    return weight.masked_fill(photometric_error(image, state.origin.image, state.sampling_map) >= tau, 0.0)
 
 
 def _count(

@@ -22,7 +22,7 @@ from seglift.propagation.state import FLOW_STEP, Origin, Propagated, StepMotion
 
 PENDING = 3
 """Entries that may wait to be written."""
-BYTES_PER_PIXEL = 17
+BYTES_PER_PIXEL = 19
 """About what a frame between two keyframes takes on disk until its gap is done."""
 
 
@@ -94,7 +94,9 @@ def pack_state(state: Propagated, exact: bool) -> dict[str, Tensor]:
         exact: keep the whole trace, for checkpoints to step on from; otherwise what fusing reads, compactly: the map
             as uint16 over the frame's longer side, the rest as float16.
     """
-    arrays = {"labels": state.labels, "filled": state.filled, "distance": torch.tensor(state.distance)}
+    arrays = {"labels": state.labels, "distance": torch.tensor(state.distance)}
+    if bool(state.filled.any()):
+        arrays["filled"] = state.filled
     if exact:
         return arrays | {"trace": state.trace.permute(0, 2, 3, 1)}
     place = ((state.sampling_map + 1.0) / _map_step(state.labels)).round_().clamp_(0, 65535).to(torch.int32)
@@ -113,7 +115,8 @@ def unpack_state(arrays: dict[str, Tensor], origin: Origin) -> Propagated:
     else:
         place = arrays["place"].to(torch.float32) * _map_step(labels) - 1.0
         trace = torch.cat((place, arrays["signs"].to(torch.float32)), dim=3).permute(0, 3, 1, 2)
-    return Propagated(labels, trace, arrays["filled"], origin, distance, arrays.get("photometric"))
+    filled = arrays.get("filled", torch.zeros_like(labels, dtype=torch.bool))
+    return Propagated(labels, trace, filled, origin, distance, arrays.get("photometric"))
 
 
 def _map_step(labels: Tensor) -> float:

@@ -54,11 +54,30 @@ class Gap:
 
 @dataclass(frozen=True)
 class BothSides:
-    """What the keyframes say about one frame; a side is None where nothing was carried from it."""
+    """What the keyframes say about one frame.
+
+    Attributes:
+        index: the frame.
+        earlier: from the keyframe before; None where nothing was carried from it.
+        later: from the keyframe after.
+        frame: gives the frames.
+    """
 
     index: int
     earlier: Propagated | None
     later: Propagated | None
+    frame: GetFrame | None = None
+
+    @property
+    def image(self) -> Tensor:
+        """The frame itself, RGB uint8 ``[1, 3, H, W]``.
+
+        Raises:
+            ValueError: there is nobody to ask for it.
+        """
+        if self.frame is None:
+            raise ValueError("these sides came without frames")
+        return self.frame(self.index)
 
 
 def find_gaps(keyframes: list[int], length: int) -> list[Gap]:
@@ -118,15 +137,15 @@ class Walker:
                 reach_left is not None and index >= reach_left
             )
             if not carried and index not in done:
-                yield BothSides(index, None, None)
+                yield BothSides(index, None, None, self.frame)
         if reach_right is not None and gap.left is not None:
             indices = range(gap.left, min(reach_right, gap.stop - 1) + 1)
             for index, state in self._walk_one_sided(indices, spill, done):
-                yield BothSides(index, state, None)
+                yield BothSides(index, state, None, self.frame)
         elif reach_left is not None and gap.right is not None:
             indices = range(gap.right, max(reach_left, gap.start) - 1, -1)
             for index, state in self._walk_one_sided(indices, spill, done):
-                yield BothSides(index, None, state)
+                yield BothSides(index, None, state, self.frame)
 
     def _walk_one_sided(self, indices: range, spill: Spill, done: frozenset[int]) -> Iterator[tuple[int, Propagated]]:
         """Steps from the keyframe ``indices[0]`` along ``indices`` and gives the states of frames not in ``done``."""
@@ -149,23 +168,23 @@ class Walker:
         device = origin.labels.device
         for index in range(last + 1, first):
             if index not in done:
-                yield BothSides(index, None, None)
-        indices = range(gap.right, first - 1, -1)
+                yield BothSides(index, None, None, self.frame)
+        indices, frame = range(gap.right, first - 1, -1), SpilledFrames(self.frame, spill, device)
         state, begin = self._resume(indices, "right", spill, done)
         for position in range(begin, len(indices)):
             index = indices[position]
             motion = _load(spill, "motion", index, device)
-            state = self.propagator.step(state, FramePair(self.frame, index + 1, index), unpack_motion(motion))
+            state = self.propagator.step(state, FramePair(frame, index + 1, index), unpack_motion(motion))
             if index not in done:
                 earlier = None
                 if index <= last:
                     earlier = unpack_state(_load(spill, "left", index, device), origin)
-                yield BothSides(index, earlier, self._observed(state, index))
+                yield BothSides(index, earlier, self._observed(state, index, frame), frame)
             self._checkpoint(indices, position, "right", state, spill)
         for index in range(gap.start, min(first, last + 1)):
             if index not in done:
                 earlier = unpack_state(_load(spill, "left", index, device), origin)
-                yield BothSides(index, earlier, None)
+                yield BothSides(index, earlier, None, frame)
 
     def _spill_forward(self, left: int, right: int, last: int, first: int, spill: Spill) -> None:
         """First pass of a two-sided gap: states from the left keyframe, and the motion that the second pass needs."""
@@ -177,6 +196,8 @@ class Walker:
             index = indices[position]
             if index - 1 >= first:
                 spill.save("motion", index - 1, partial(pack_motion, backward))
+                if index - 1 > left:
+                    spill.save("frame", index - 1, partial(_pack_frame, self.frame(index - 1)))
             if index <= last:
                 state = self.propagator.step(state, FramePair(self.frame, index - 1, index), motion)
                 spill.save("left", index, partial(pack_state, self._observed(state, index), exact=False))
@@ -218,12 +239,35 @@ class Walker:
                 return unpack_state(arrays, origin), position + 1
         return keyframe_state(origin), 1
 
-    def _observed(self, state: Propagated, index: int) -> Propagated:
-        return observe(state, self.frame(index)) if self.observe else state
+    def _observed(self, state: Propagated, index: int, frame: GetFrame | None = None) -> Propagated:
+        return observe(state, (frame or self.frame)(index)) if self.observe else state
 
     def _checkpoint(self, indices: range, position: int, kind: str, state: Propagated, spill: Spill) -> None:
+        # The one before is kept too: frames before the newest may still be waiting to be written.
         if position % CHECKPOINT_EVERY == 0:
+            if position >= 2 * CHECKPOINT_EVERY:
+                spill.remove(kind, indices[position - 2 * CHECKPOINT_EVERY])
             spill.save(kind, indices[position], partial(pack_state, state, exact=True))
+
+
+class SpilledFrames:
+    """Frames that the first pass kept, so that going back does not decode them again; others from ``frame``."""
+
+    def __init__(self, frame: GetFrame, spill: Spill, device: torch.device) -> None:
+        self._frame, self._spill, self._device = frame, spill, device
+        self._kept: dict[int, Tensor] = {}
+
+    def __call__(self, index: int) -> Tensor:
+        """RGB uint8 ``[1, 3, H, W]`` of frame ``index``; the last two are kept."""
+        if index not in self._kept:
+            arrays = self._spill.load("frame", index, self._device)
+            image = self._frame(index) if arrays is None else arrays["image"].permute(0, 3, 1, 2)
+            self._kept = {known: self._kept[known] for known in list(self._kept)[-1:]} | {index: image}
+        return self._kept[index]
+
+
+def _pack_frame(image: Tensor) -> dict[str, Tensor]:
+    return {"image": image.permute(0, 2, 3, 1)}
 
 
 def _load(spill: Spill, kind: str, index: int, device: torch.device) -> dict[str, Tensor]:

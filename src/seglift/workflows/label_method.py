@@ -13,9 +13,8 @@ from seglift.propagation.inpaint import Inpaint
 from seglift.propagation.motion_only import MotionOnly
 from seglift.propagation.nearest import take_nearest
 from seglift.propagation.semantic_only import PAPER_THRESHOLD, SemanticLabeller
-from seglift.propagation.state import GetFrame, Propagator
+from seglift.propagation.state import Propagator
 from seglift.propagation.traverse import BothSides
-from seglift.workflows.auto_model import get_clip_model
 from seglift.workflows.label_plan import LabelPlan
 
 
@@ -38,13 +37,12 @@ class Method:
     about_model: dict[str, Any] = field(default_factory=dict)
 
 
-def make_method(plan: LabelPlan, work: Path, frame: GetFrame) -> Method:
+def make_method(plan: LabelPlan, work: Path) -> Method:
     """Makes the method that the plan's options ask for; trains or loads its model first.
 
     Args:
         plan: the checked inputs.
         work: folder of the run, where a trained model is kept.
-        frame: gives the clip's frames.
 
     Raises:
         UserError: a model cannot be had.
@@ -57,8 +55,11 @@ def make_method(plan: LabelPlan, work: Path, frame: GetFrame) -> Method:
     carry = MotionOnly(recursive, void)
     if config.method == "motion":
         if paper:
-            return Method(carry, lambda sides: take_nearest(sides, lambda: nothing))
-        return Method(carry, lambda sides: fuse_motion(sides, nothing, space.num_indices))
+            return Method(carry, lambda sides: take_nearest(sides, lambda: nothing, void is not None))
+        return Method(carry, lambda sides: fuse_motion(sides, nothing, space.num_indices, recursive, void is not None))
+    # Networks and their training are slow to import, and motion needs none.
+    from seglift.workflows.auto_model import get_clip_model
+
     clip_model = get_clip_model(plan, work)
     labeller = SemanticLabeller(clip_model.model, space)
 
@@ -67,14 +68,14 @@ def make_method(plan: LabelPlan, work: Path, frame: GetFrame) -> Method:
 
     if config.method == "semantic":
         threshold = PAPER_THRESHOLD if paper else None
-        return with_model(carry, lambda sides: labeller.label_frame(frame(sides.index), threshold), carries=False)
+        return with_model(carry, lambda sides: labeller.label_frame(sides.image, threshold), carries=False)
     if paper:
         inpaint = Inpaint(labeller, float(config.tau), recursive)
 
         def decide(sides: BothSides) -> Fused:
-            return take_nearest(sides, lambda: labeller.label_frame(frame(sides.index)))
+            return take_nearest(sides, lambda: labeller.label_frame(sides.image))
 
         return with_model(inpaint, decide)
     tau = None if config.tau == "auto" else float(config.tau)
     vote = ModelVote(labeller, tau)
-    return with_model(MotionOnly(), lambda sides: fuse_with_model(sides, frame(sides.index), vote))
+    return with_model(MotionOnly(), lambda sides: fuse_with_model(sides, sides.image, vote))
