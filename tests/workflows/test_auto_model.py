@@ -128,7 +128,15 @@ def test_trained_once_and_used_again(plan, work, steps_taken, capfd):
     assert again.about == first.about
     assert first.about["spec"] == "auto"
     assert first.about["trained_on"] == ["f0", "f2"]
+    assert (first.about["steps"], first.about["stopped_at_step"]) == (3, None)
     assert "used again" not in capfd.readouterr().err
+
+
+def test_a_cap_on_time_that_was_hit_is_told(plan, work, steps_taken):
+    about = get_clip_model(plan(model_steps=50, model_minutes=1e-9), work).about
+    assert steps_taken == [0]
+    assert (about["steps"], about["stopped_at_step"]) == (1, 1)
+    assert get_clip_model(plan(model_steps=50, model_minutes=1e-9), work).about == about
 
 
 def test_what_is_had_labels_the_clip(plan, work):

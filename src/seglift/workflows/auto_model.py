@@ -14,6 +14,7 @@ from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_file, fingerprint_values, read_json, write_json
 from seglift.base.progress import say
 from seglift.base.threads import threads_per_call, worker_count
+from seglift.base.weights import load_weights
 from seglift.inference.checkpoint import WEIGHTS_NAME
 from seglift.inference.predict import Predictor
 from seglift.inference.semantic_model import HUB_PREFIX, SemanticModel, load_model
@@ -37,7 +38,8 @@ class ClipModel:
     Attributes:
         model: with its inference settings.
         fingerprint: changes when the model does.
-        about: what ``run.json`` says of it.
+        about: what ``run.json`` says of it; of a trained one also ``steps`` and ``stopped_at_step``, the step at which
+            the cap on time ended its training (None: it did not).
     """
 
     model: SemanticModel
@@ -124,7 +126,10 @@ def _auto_model(plan: LabelPlan, folder: Path, settings: InferenceSettings) -> C
             train_segmentation(KeyframeSamples(plan), plan.space, recipe, folder, config.device)
     model = load_model(folder, plan.space, config.device)
     digest = fingerprint_file(folder / WEIGHTS_NAME)
+    _, described = load_weights(folder / WEIGHTS_NAME)
+    training = described.get("training", {})
     about = {"spec": "auto", "sha256": digest, "trained_on": sorted(read_json(note))}
+    about |= {name: training.get(name) for name in ("steps", "stopped_at_step")}
     return ClipModel(Predictor(model, settings), digest, about)
 
 
