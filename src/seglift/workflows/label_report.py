@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import resource
 import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -84,23 +83,33 @@ def _library_versions() -> dict[str, str]:
 
 
 def write_timing(output: LabelOutput, seconds: Mapping[str, float], labelled: int) -> None:
-    """Writes ``timing.json``: seconds per stage (stages overlap), frames/s of this run, peak memory of the process.
+    """Writes ``timing.json``: seconds per stage (stages overlap), frames/s of this run, peak memory of the process
+    (null where unknown).
 
     Args:
         output: where.
         seconds: by stage, ``total`` among them.
         labelled: frames that this run labelled (earlier runs' not counted).
     """
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     write_json(
         output.folder / "timing.json",
         {
             "seconds": {name: round(value, 3) for name, value in seconds.items()},
             "frames_labelled": labelled,
             "frames_per_second": round(labelled / max(seconds["total"], 1e-9), 3),
-            "peak_memory_bytes": peak if sys.platform == "darwin" else peak * 1024,
+            "peak_memory_bytes": peak_memory(),
         },
     )
+
+
+def peak_memory() -> int | None:
+    """Most memory that this process has held so far, bytes; None where the platform does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def score_output(plan: LabelPlan, output: LabelOutput) -> tuple[Scores, dict[int, float]] | None:
