@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Labels the clip; prints where the report lies and, with ground truth, the scores."""
-    from seglift.workflows.label import describe, run_label
+    from seglift.workflows.dry_run import describe
+    from seglift.workflows.label import run_label
     from seglift.workflows.label_config import LabelConfig, parse_cut
     from seglift.workflows.label_plan import make_plan
 

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from seglift.base.errors import UserError
 from seglift.base.progress import ProgressBar
 from seglift.base.threads import threads_per_call, worker_count
-from seglift.inference.semantic_model import load_model
 from seglift.labels.reading import read_label
 from seglift.motion.estimator import MotionEstimator, get_estimator
 from seglift.propagation.fuse import Fused
 from seglift.propagation.provenance import HUMAN
-from seglift.propagation.spill import BYTES_PER_PIXEL, Spill
+from seglift.propagation.spill import Spill
 from seglift.propagation.state import Origin
 from seglift.propagation.traverse import BothSides, Gap, Walker
 from seglift.report.contents import MethodResult
+from seglift.workflows.frame_cache import FrameCache
+from seglift.workflows.frame_writer import FrameWriter
 from seglift.workflows.label_config import LabelConfig
 from seglift.workflows.label_method import Method, make_method
 from seglift.workflows.label_output import GAP_PREFIX, FrameResult, LabelOutput
@@ -34,10 +30,9 @@ from seglift.workflows.label_plan import LabelPlan, make_plan
 from seglift.workflows.label_report import summarise, write_page, write_tables, write_timing
 from seglift.workflows.output_lock import only_writer
 from seglift.workflows.score import Scores
+from seglift.workflows.stage_timing import Timing
 
-FRAMES_CACHED = 8
 KEYFRAMES_CACHED = 3
-RESULTS_WAITING = 4
 
 
 @dataclass(frozen=True)
@@ -91,22 +86,6 @@ def _carry_out(plan: LabelPlan, estimator: MotionEstimator, started: float) -> L
     return LabelResult(plan, output, result, scores)
 
 
-@dataclass
-class Timing:
-    """Seconds spent by stage; stages that overlap are counted each."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Adds the time of the block to ``name``."""
-        begin = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begin
-
-
 class _Run:
     """State of one run: what is done, what is cached, who writes."""
 
@@ -137,14 +116,14 @@ class _Run:
         self.labelled = len(stems) - len(done)
         with (
             ProgressBar(len(stems), "labelling", "frames", len(done)) as bar,
-            _Writer(self.output, self.entries, bar, self.timing) as writer,
+            FrameWriter(self.output, self.entries, bar, self.timing) as writer,
         ):
             for keyframe in sorted(set(plan.label_fingerprints) - done):
                 self._copy_keyframe(keyframe, keys[keyframe], writer)
             for gap in unfinished:
                 self._label_gap(gap, frozenset(done), keys, method, writer)
 
-    def _copy_keyframe(self, index: int, key: str, writer: _Writer) -> None:
+    def _copy_keyframe(self, index: int, key: str, writer: FrameWriter) -> None:
         path = self.plan.keyframe_at[index].label
         data = path.read_bytes()
         labels = self.plan.space.decode(read_label(path, self.plan.space))
@@ -153,7 +132,9 @@ class _Run:
         )
         writer.submit(self.plan.clip.frames.stems[index], result, self._entry(index, None, key))
 
-    def _label_gap(self, gap: Gap, done: frozenset[int], keys: dict[int, str], method: Method, writer: _Writer) -> None:
+    def _label_gap(
+        self, gap: Gap, done: frozenset[int], keys: dict[int, str], method: Method, writer: FrameWriter
+    ) -> None:
         config = self.plan.config
         spill = Spill(self.output.work / _gap_folder(gap, keys))
         walker = Walker(
@@ -208,104 +189,6 @@ def _gap_folder(gap: Gap, keys: Mapping[int, str]) -> str:
     return f"{GAP_PREFIX}{keys[gap.stop - 1 if gap.right is None else gap.start][:16]}"
 
 
-class FrameCache:
-    """The clip's frames as tensors on the device; the last few are kept. Safe to call from several threads."""
-
-    def __init__(self, plan: LabelPlan, device: torch.device) -> None:
-        self._frames, self._device = plan.clip.frames, device
-        self._kept: OrderedDict[int, Tensor] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def __call__(self, index: int) -> Tensor:
-        """RGB uint8 ``[1, 3, H, W]`` (channels last) of frame ``index``."""
-        with self._lock:
-            if index in self._kept:
-                self._kept.move_to_end(index)
-                return self._kept[index]
-        image = torch.from_numpy(self._frames[index]).permute(2, 0, 1)[None].to(self._device)
-        with self._lock:
-            self._kept[index] = image
-            while len(self._kept) > FRAMES_CACHED + worker_count():
-                self._kept.popitem(last=False)
-        return image
-
-
-class _Writer:
-    """Writes results in the background, a bounded number waiting; errors come up in the submitting thread."""
-
-    def __init__(
-        self, output: LabelOutput, entries: dict[str, dict[str, Any]], bar: ProgressBar, timing: Timing
-    ) -> None:
-        self.output, self.entries, self.bar, self.timing = output, entries, bar, timing
-        self._pool = ThreadPoolExecutor(worker_count(), thread_name_prefix="write")
-        self._pending: list[Future[dict[str, Any]]] = []
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def submit(self, stem: str, result: FrameResult, entry: dict[str, Any]) -> None:
-        """Queues one frame; waits while too many are queued."""
-        self._pending.append(self._pool.submit(self.output.write_frame, stem, result, entry))
-        while len(self._pending) > RESULTS_WAITING:
-            self._collect()
-
-    def flush(self) -> None:
-        """Waits until everything queued is on disk."""
-        while self._pending:
-            self._collect()
-
-    def _collect(self) -> None:
-        with self.timing.stage("wait for writing"):
-            entry = self._pending.pop(0).result()
-        self.entries[entry["stem"]] = entry
-        self.bar.advance()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        try:
-            if kind is None or issubclass(kind, (UserError, KeyboardInterrupt)):
-                self.flush()  # what is finished stays
-        finally:
-            self._pool.shutdown(wait=True)
-
-
 def is_id_png(data: bytes) -> bool:
     """Whether a file is an 8-bit single-channel PNG, which is copied byte for byte."""
     return data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:26] == b"\x08\x00"
-
-
-def describe(plan: LabelPlan) -> str:
-    """What ``--dry-run`` says: what would be done, with about how much time and temporary disk space.
-
-    Raises:
-        UserError: what a run would refuse before it labels: the output folder, the model, the motion.
-    """
-    LabelOutput(plan.config.out).check(plan.identity(), plan.config.overwrite)
-    if plan.config.model not in ("auto", "none"):
-        load_model(plan.config.model, plan.space, plan.config.device)
-    frames = plan.clip.frames
-    height, width = frames.size
-    seconds = _seconds_per_pair(plan)
-    pairs = sum(gap.stop - gap.start + (gap.left is not None and gap.right is not None) for gap in plan.gaps)
-    longest = max((gap.stop - gap.start for gap in plan.gaps if None not in (gap.left, gap.right)), default=0)
-    todo = sum(gap.stop - gap.start for gap in plan.gaps)
-    lines = [
-        f"{len(frames)} frames of {width}x{height}, {len(plan.clip.keyframes)} keyframes, {todo} frames to label",
-        f"space {plan.space.name}, method {plan.config.method}, motion {plan.config.motion}, on {plan.config.device}",
-        f"about {pairs * seconds:.0f} s for motion ({seconds:.2f} s for each pair of frames)",
-        f"up to {longest * height * width * BYTES_PER_PIXEL / 1e9:.1f} GB of temporary disk space",
-    ]
-    if plan.config.model == "auto" and plan.config.method != "motion":
-        lines.append(f"before that a segmentation model is trained for {plan.config.model_steps} steps")
-    return "\n".join(lines)
-
-
-def _seconds_per_pair(plan: LabelPlan) -> float:
-    estimator = get_estimator(plan.config.motion, plan.config.device)
-    if len(plan.clip.frames) < 2 or not plan.gaps:
-        return 0.0
-    frames = FrameCache(plan, torch.device(plan.config.device))
-    first, second = frames(0), frames(1)
-    estimator(first, second)
-    begin = time.monotonic()
-    estimator(first, second)
-    return 2.0 * (time.monotonic() - begin)
