@@ -34,6 +34,12 @@ def certain(train: int) -> Tensor:
     return probabilities
 
 
+def by_hand(share: np.ndarray) -> np.ndarray:
+    """Confidence of a share of the votes."""
+    share = np.clip(share, 1e-3, 1 - 1e-3)
+    return 1 / (1 + np.exp(-(np.log(share / (1 - share)) + 0.25)))
+
+
 def votes_by_hand(states: list[Propagated], probabilities: Tensor, tau: float | None) -> np.ndarray:
     """All votes, float64 [H, W, 4], pixel by pixel."""
     votes = np.zeros((12, 16, 4))
@@ -81,7 +87,7 @@ def test_every_pixel_has_the_label_with_the_most_votes(make_state, fuse_them, se
     assert np.array_equal(labels[agree], said[agree])
     assert (votes.max(-1) - chosen)[~agree].max() < 1e-6
     share = chosen / votes.sum(-1)
-    expected = 1 / (1 + np.exp(-(10.1 * share - 5.5)))
+    expected = by_hand(share)
     assert np.allclose(fused.confidence[0].numpy()[~agree], expected[~agree], atol=1e-4)
     assert len(np.unique(labels)) >= 3
 
@@ -96,7 +102,7 @@ def test_agreement_of_all_three_is_what_a_full_count_gives_inside_regions(make_s
     votes = votes_by_hand([earlier, later], probabilities, None)
     assert (fused.labels == 3).all()
     assert np.array_equal(votes.argmax(-1), fused.labels[0].numpy())
-    expected = 1 / (1 + np.exp(-(10.1 * votes[..., 3] / votes.sum(-1) - 5.5)))
+    expected = by_hand(votes[..., 3] / votes.sum(-1))
     assert np.allclose(fused.confidence[0].numpy(), expected, atol=1e-4)
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from seglift.base.errors import UserError
-from seglift.propagation.spill import PENDING, Spill, pack_motion, pack_state, unpack_motion, unpack_state
-from seglift.propagation.state import FLOW_LIMIT, FLOW_STEP, Origin, Propagated, StepMotion, keyframe_state
+from seglift.propagation.spill import FLOW_STEP, PENDING, Spill, pack_motion, pack_state, unpack_motion, unpack_state
+from seglift.propagation.state import Origin, Propagated, StepMotion, keyframe_state
 
 CPU = torch.device("cpu")
 
@@ -39,8 +39,14 @@ def test_motion_comes_back_exactly(tmp_path: Path):
     assert torch.equal(loaded.flow, motion.flow)
     assert torch.equal(loaded.error, motion.error)
     assert loaded.flow.dtype == loaded.error.dtype == torch.float32
-    limits = StepMotion(torch.tensor([FLOW_LIMIT, -FLOW_LIMIT]).view(1, 2, 1, 1), torch.zeros(1, 1, 1))
-    assert torch.equal(unpack_motion(pack_motion(limits)).flow, limits.flow)
+    beyond = StepMotion(torch.tensor([1e6, -1e6]).view(1, 2, 1, 1), torch.zeros(1, 1, 1))
+    assert unpack_motion(pack_motion(beyond)).flow.flatten().tolist() == [32767 * FLOW_STEP, -32767 * FLOW_STEP]
+
+
+def test_motion_between_the_steps_is_rounded():
+    flow = torch.rand(1, 2, 40, 50, generator=torch.Generator().manual_seed(1)) * 60 - 30
+    loaded = unpack_motion(pack_motion(StepMotion(flow, torch.zeros(1, 40, 50))))
+    assert 0 < (loaded.flow - flow).abs().max() <= FLOW_STEP / 2 + 1e-6
 
 
 def test_a_checkpoint_comes_back_exactly(tmp_path: Path, make_origin):

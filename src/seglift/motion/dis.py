@@ -48,7 +48,8 @@ class DisFlow:
                 f"source {tuple(source.shape)} and target {tuple(target.shape)} must both be [B, 3, H, W] of one size"
             )
         flows = [self._flow(gray(a), gray(b)) for a, b in zip(source, target, strict=True)]
-        return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).to(source.device)  # channels_last
+        stacked = flows[0][None] if len(flows) == 1 else np.stack(flows)
+        return torch.from_numpy(stacked).permute(0, 3, 1, 2).to(source.device)  # channels_last
 
     def _flow(self, source: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         preset = self.preset

@@ -9,10 +9,11 @@ from __future__ import annotations
 import cv2
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from seglift.motion.warp import warp_labels
 from seglift.propagation.evidence import observed
-from seglift.propagation.state import Propagated
+from seglift.propagation.state import LARGE_FRAME, Propagated
 
 INTERCEPT = 4.46
 AGREEMENT = 3.19
@@ -20,8 +21,8 @@ RELIABILITY_RATIO = 0.66
 MOTION_ERROR = -0.23
 PHOTOMETRIC = -0.97
 SUPPORT = 8.0
-VOTE_SLOPE = 10.1
-VOTE_INTERCEPT = -5.5
+VOTE_INTERCEPT = 0.25
+SMALLEST_SHARE = 1e-3
 LARGEST_LOG_RATIO = 3.0
 SMALLEST_SUPPORT = 0.05
 ONE_SIDED = 1.6
@@ -39,7 +40,7 @@ def one_sided_confidence(state: Propagated) -> Tensor:
 def two_sided_confidence(
     earlier: Propagated, later: Propagated, from_earlier: Tensor, differ: Tensor, weights: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """Probability that each fused label is right.
+    """Probability that each fused label is right; on large frames, where the sides agree, for every second pixel.
 
     Args:
         earlier: from the earlier keyframe, observed, batch size 1.
@@ -51,18 +52,25 @@ def two_sided_confidence(
     Returns:
         float32 ``[1, H, W]`` in 0..1.
     """
+    height, width = from_earlier.shape[1:]
+    grid = 2 if height * width > LARGE_FRAME else 1
+    chosen = from_earlier[:, ::grid, ::grid]
     score = _score(
-        torch.where(from_earlier, earlier.error, later.error),
-        torch.where(from_earlier, observed(earlier), observed(later)),
-        torch.where(from_earlier, carried_support(earlier), carried_support(later)),
-    ).add_(AGREEMENT)
+        torch.where(chosen, earlier.error[:, ::grid, ::grid], later.error[:, ::grid, ::grid]),
+        torch.where(chosen, observed(earlier)[:, ::grid, ::grid], observed(later)[:, ::grid, ::grid]),
+        torch.where(chosen, carried_support(earlier, grid), carried_support(later, grid)),
+    )
+    confidence = functional.interpolate(torch.sigmoid(score + AGREEMENT)[:, None], (height, width), mode="nearest")[
+        :, 0
+    ]
+    side = from_earlier.flatten()[differ]
     ratio = torch.log(weights[0].flatten()[differ] / weights[1].flatten()[differ])
-    ratio = torch.where(from_earlier.flatten()[differ], ratio, -ratio).clamp_(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
-    score.view(-1)[differ] += RELIABILITY_RATIO * ratio - AGREEMENT
-    unseen = torch.zeros_like(from_earlier)
-    hidden = torch.where(from_earlier, earlier.trace[:, 3], later.trace[:, 3]) >= 0.5
-    unseen.view(-1)[differ] = hidden.flatten()[differ]
-    return _bounded(torch.sigmoid(score), unseen)
+    ratio = torch.where(side, ratio, -ratio).clamp_(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)
+    places = (differ // width // grid) * score.shape[2] + differ % width // grid
+    doubtful = torch.sigmoid(score.flatten()[places] + RELIABILITY_RATIO * ratio)
+    unseen = torch.where(side, earlier.trace[:, 3].flatten()[differ], later.trace[:, 3].flatten()[differ]) >= 0.5
+    confidence.view(-1)[differ] = _bounded(doubtful, unseen)
+    return confidence
 
 
 def voted_confidence(share: Tensor) -> Tensor:
@@ -74,7 +82,8 @@ def voted_confidence(share: Tensor) -> Tensor:
     Returns:
         float32 ``[1, H, W]`` in 0..1.
     """
-    return torch.sigmoid(VOTE_SLOPE * share + VOTE_INTERCEPT)
+    share = share.clamp(SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)
+    return torch.sigmoid(torch.logit(share) + VOTE_INTERCEPT)
 
 
 def _score(error: Tensor, photometric: Tensor, support: Tensor) -> Tensor:
@@ -85,16 +94,16 @@ def _score(error: Tensor, photometric: Tensor, support: Tensor) -> Tensor:
     return torch.log(error + 0.5).mul_(MOTION_ERROR).add_(by_photometric).add_(by_support)
 
 
-def carried_support(state: Propagated) -> Tensor:
-    """Support of the label where it was taken in the keyframe, uint8 ``[1, H, W]``, 0..255 = 0..1."""
-    return warp_labels(state.origin.support, state.sampling_map)
+def carried_support(state: Propagated, grid: int = 1) -> Tensor:
+    """Support of the label where it was taken in the keyframe, uint8, 0..255 = 0..1, at every ``grid``-th pixel."""
+    return warp_labels(state.origin.support, state.sampling_map[..., ::grid, ::grid])
 
 
 def _look_up(table: Tensor, values: Tensor) -> Tensor:
     """``table[values]`` for float32 ``[256]`` and uint8 ``[1, H, W]``."""
     if values.device.type != "cpu":
         return table[values.int()]
-    return torch.from_numpy(cv2.LUT(values[0].numpy(), table.numpy()))[None]
+    return torch.from_numpy(cv2.LUT(values[0].contiguous().numpy(), table.numpy()))[None]
 
 
 def _bounded(confidence: Tensor, unseen: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from seglift.propagation.state import Propagated
 from seglift.propagation.traverse import BothSides
 from seglift.propagation.vote import add_votes
 
-MODEL_WEIGHT = 0.04
+MODEL_WEIGHT = 0.03
 """The model's vote; a keyframe's is its reliability, about this much at half a pixel and 20 grey levels of error."""
 
 

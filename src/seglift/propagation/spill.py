@@ -18,8 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from seglift.base.errors import UserError
-from seglift.propagation.state import FLOW_STEP, Origin, Propagated, StepMotion
+from seglift.propagation.state import Origin, Propagated, StepMotion
 
+FLOW_STEP = 1.0 / 64.0
+"""Resolution of a spilled flow in pixels; it reaches 512 pixels a step."""
 PENDING = 3
 """Entries that may wait to be written."""
 BYTES_PER_PIXEL = 19
@@ -125,8 +127,8 @@ def _map_step(labels: Tensor) -> float:
 
 
 def pack_motion(motion: StepMotion) -> dict[str, Tensor]:
-    """Arrays of a step: the flow as int16 in steps of ``FLOW_STEP`` and the error as float16, both exact."""
-    flow = (motion.flow / FLOW_STEP).to(torch.int16).permute(0, 2, 3, 1)
+    """Arrays of a step: the flow as int16 in steps of ``FLOW_STEP`` pixels (rounded), the error as float16."""
+    flow = (motion.flow / FLOW_STEP).round_().clamp_(-32767, 32767).to(torch.int16).permute(0, 2, 3, 1)
     return {"flow": flow, "error": motion.error.to(torch.float16)}
 
 

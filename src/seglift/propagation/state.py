@@ -16,11 +16,8 @@ from seglift.motion.consistency import forward_backward_error
 from seglift.motion.estimator import MotionEstimator
 from seglift.motion.maps import identity_map
 
-FLOW_STEP = 1.0 / 64.0
-"""Flows are rounded to this many pixels, so that what is spilled to disk as int16 is exactly what was used."""
 LARGE_FRAME = 1_000_000
 """Frames of more pixels have their forward-backward error evaluated at every second pixel."""
-FLOW_LIMIT = 32767 * FLOW_STEP
 
 
 @dataclass(frozen=True)
@@ -176,21 +173,15 @@ def estimate_pair(estimator: MotionEstimator, first: Tensor, second: Tensor) -> 
     Returns:
         The step onto ``second`` (samples ``first``) and the step onto ``first`` (samples ``second``).
     """
-    onto_second = _rounded(estimator(first, second))
-    onto_first = _rounded(estimator(second, first))
+    onto_second, onto_first = _finite(estimator(first, second)), _finite(estimator(second, first))
     stride = 2 if first.shape[2] * first.shape[3] > LARGE_FRAME else 1
     return (
-        StepMotion(onto_second, _half(forward_backward_error(onto_second, onto_first, stride))),
-        StepMotion(onto_first, _half(forward_backward_error(onto_first, onto_second, stride))),
+        StepMotion(onto_second, forward_backward_error(onto_second, onto_first, stride)),
+        StepMotion(onto_first, forward_backward_error(onto_first, onto_second, stride)),
     )
 
 
-def _half(error: Tensor) -> Tensor:
-    # What is spilled as float16 is exactly what was used.
-    return error.to(torch.float16).to(torch.float32)
-
-
-def _rounded(flow: Tensor) -> Tensor:
+def _finite(flow: Tensor) -> Tensor:
     if not bool(torch.isfinite(flow.sum())):
         raise ValueError("the motion estimator gave NaN or infinite flow; check its weights and its input")
-    return (flow / FLOW_STEP).round_().mul_(FLOW_STEP).clamp_(-FLOW_LIMIT, FLOW_LIMIT)
+    return flow
