@@ -113,7 +113,8 @@ def test_the_cap_on_time_is_recorded_and_used_again(tmp_path: Path, monkeypatch:
     capped = replace(CONFIG, minutes=1e-9)
     result = fit(Line(), capped, tmp_path / "capped", quiet=True)
     assert (result.steps, result.stopped_at_step) == (1, 1)
-    assert load_weights(result.weights)[1]["training"]["stopped_at_step"] == 1
+    training = load_weights(result.weights)[1]["training"]
+    assert (training["steps"], training["stopped_at_step"]) == (1, 1)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt

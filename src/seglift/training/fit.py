@@ -90,7 +90,7 @@ def fit(
                     save_snapshot(snapshot, network, optimizer.optimizer, average, progress, fingerprint)
     network.eval()
     state = network.state_dict() if average is None else average.tensors
-    run = {"steps": progress.step, "stopped_at_step": progress.stopped_at_step, **config.shaping()}
+    run = config.shaping() | {"steps": progress.step, "stopped_at_step": progress.stopped_at_step}
     save_weights(weights, dict(state), {**task.metadata(), "training": run, "fingerprint": fingerprint})
     snapshot.unlink(missing_ok=True)
     return FitResult(weights, progress.step, progress.stopped_at_step)
