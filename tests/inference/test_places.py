@@ -65,7 +65,7 @@ def test_images_too_large_for_one_look_are_told_places_of_the_whole() -> None:
 
 def test_shrunk_images_still_reach_from_border_to_border() -> None:
     model = Places(short_side=20)
-    Predictor(model).small_logits(IMAGE)
+    Predictor(model).logits(IMAGE)
     (seen,) = model.seen
     assert seen.shape == (2, 5, 20, 32)
     assert torch.equal(seen[:, 3:], image_places(seen))

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seglift.base.errors import UserError
-from seglift.inference.predict import Predictor, image_to_tensor, predict_logits, shrunk_size
+from seglift.inference.predict import Predictor, image_to_tensor, shrunk_size
 from seglift.inference.semantic_model import SemanticModel
 from seglift.inference.settings import InferenceSettings
 
@@ -34,6 +35,10 @@ def picture(height: int = 48, width: int = 80) -> np.ndarray:
     image = np.zeros((height, width, 3), np.uint8)
     image[:, : width // 2, 0], image[:, width // 2 :, 2] = 255, 255
     return image
+
+
+def predict_logits(model: SemanticModel, image: NDArray[np.uint8], settings: InferenceSettings | None = None) -> Tensor:
+    return Predictor(model, settings or InferenceSettings()).logits(image_to_tensor(image))[0]
 
 
 def test_plain_settings_pass_the_image_as_it_is() -> None:
@@ -72,7 +77,6 @@ def test_a_predictor_is_a_semantic_model() -> None:
     assert isinstance(predictor, SemanticModel)
     images = image_to_tensor(picture())
     assert predictor.logits(images).shape == (1, 3, 48, 80)
-    assert predictor.small_logits(images).shape == (1, 3, 24, 40)
     assert predictor.features(images).shape == (1, 3, 24, 40)
     # Around it, default settings change nothing more.
     assert torch.equal(predict_logits(predictor, picture()), predictor.logits(images)[0])

@@ -123,9 +123,8 @@ def test_bad_spaces_are_refused(ids, train_ids, ignore, problem):
         make_space(ids, train_ids, ignore)
 
 
-def test_train_names_colors_things_and_categories():
+def test_train_names_things_and_categories():
     assert CITYSCAPES.train_names[:2] == ("road", "sidewalk") and CITYSCAPES.train_names[18] == "bicycle"
-    assert CITYSCAPES.train_colors[0] == (128, 64, 128)
     assert CITYSCAPES.thing_train_ids == (11, 12, 13, 14, 15, 16, 17, 18)
     assert CITYSCAPES.categories["human"] == (11, 12) and "void" not in CITYSCAPES.categories
     assert BINARY.train_names == ("background", "foreground")

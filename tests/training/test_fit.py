@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seglift.base.errors import UserError
-from seglift.base.seeding import torch_generator
+from seglift.base.seeding import derive_seed
 from seglift.base.weights import load_weights
 from seglift.training import fit as fit_module
 from seglift.training.fit import SNAPSHOT_NAME, fit
@@ -36,7 +36,7 @@ class Line:
     def batch(self, seed: int, step: int) -> Batch:
         if step == self.fail_at:
             raise KeyboardInterrupt
-        x = torch.rand(16, 1, generator=torch_generator(seed, "batch", step))
+        x = torch.rand(16, 1, generator=torch.Generator().manual_seed(derive_seed(seed, "batch", step)))
         return {"x": x, "y": 2 * x - 1 + (torch.nan if step == self.nan_at else 0.0)}
 
     def loss(self, module: nn.Module, batch: Batch) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from seglift.base.errors import UserError
 from seglift.base.weights import load_weights
 from seglift.inference.checkpoint import load_checkpoint
-from seglift.inference.predict import predict_logits
+from seglift.inference.predict import Predictor, image_to_tensor
 from seglift.labels.space import LabelClass, LabelSpace
 from seglift.training.augmentation import AugmentationConfig
 from seglift.training.fit_config import FitConfig
@@ -48,7 +48,7 @@ def test_two_colours_are_learned_in_a_few_steps(tmp_path: Path) -> None:
     sample = pond()
     result = train_segmentation([sample], SPACE, RECIPE, tmp_path, quiet=True)
     model = load_checkpoint(tmp_path, SPACE)
-    predicted = predict_logits(model, sample.image).argmax(0).numpy()
+    predicted = Predictor(model).logits(image_to_tensor(sample.image))[0].argmax(0).numpy()
     assert (predicted == sample.label)[sample.label != 255].mean() > 0.95
     assert result.steps == 25
     assert model.space_classes == ("grass", "pond")

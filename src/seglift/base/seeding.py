@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-import torch
 
 
 def derive_seed(seed: int, *names: str | int) -> int:
@@ -17,8 +16,3 @@ def derive_seed(seed: int, *names: str | int) -> int:
 def numpy_generator(seed: int, *names: str | int) -> np.random.Generator:
     """A numpy generator for the part of the work called ``names``."""
     return np.random.default_rng(derive_seed(seed, *names))
-
-
-def torch_generator(seed: int, *names: str | int) -> torch.Generator:
-    """A CPU torch generator for the part of the work called ``names``."""
-    return torch.Generator().manual_seed(derive_seed(seed, *names))

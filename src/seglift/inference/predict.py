@@ -41,11 +41,6 @@ class Predictor:
         """Images float32 [B, 3, H, W] in 0..1, seen once at the working size, to features float32 [B, F, h, w]."""
         return self.model.features(self._shrunk(images))
 
-    def small_logits(self, images: Tensor) -> Tensor:
-        """As :meth:`logits`, but left at the working size: float32 [B, C, h, w] with h <= H and w <= W."""
-        with torch.no_grad():
-            return self._at_working_size(images)
-
     def _shrunk(self, images: Tensor) -> Tensor:
         return resize(images, *working_size(self.model, images.shape[-2], images.shape[-1], self.settings))
 
@@ -74,27 +69,6 @@ def shrunk_size(height: int, width: int, short_side: int | None) -> tuple[int, i
     """(height, width) with the short side at most ``short_side``, proportions kept to half a pixel; None: as it is."""
     scale = 1.0 if short_side is None else min(1.0, short_side / min(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def predict_logits(
-    model: SemanticModel,
-    image: NDArray[np.uint8],
-    settings: InferenceSettings = DEFAULT,
-    device: str | torch.device = "cpu",
-) -> Tensor:
-    """Logits of one image.
-
-    Args:
-        model: the model; a :class:`Predictor` brings its own settings, then leave ``settings`` alone.
-        image: uint8 [H, W, 3] RGB.
-        settings: how it is looked at.
-        device: where the model works.
-
-    Returns:
-        float32 [C, H, W] on ``device``.
-    """
-    images = image_to_tensor(image, device)
-    return Predictor(model, settings).logits(images)[0]
 
 
 def image_to_tensor(image: NDArray[np.uint8], device: str | torch.device = "cpu") -> Tensor:

@@ -88,11 +88,6 @@ class LabelSpace:
         return tuple(self.classes[index].name for index in self._first_of_train)
 
     @cached_property
-    def train_colors(self) -> tuple[tuple[int, int, int], ...]:
-        """RGB colour of each train id: that of its first class."""
-        return tuple(self.classes[index].color for index in self._first_of_train)
-
-    @cached_property
     def thing_train_ids(self) -> tuple[int, ...]:
         """Train ids whose instances are told apart, ascending."""
         things = {entry.train_id for entry in self.classes if entry.thing}

@@ -11,7 +11,6 @@ from seglift.datasets.streets.primitives import block, disk, tube, wall
 STEEL = Surface("plain", (0.30, 0.31, 0.32), POLE, gloss=0.05)
 BACK = Surface("plain", (0.33, 0.33, 0.34), TRAFFIC_SIGN)
 ROUND_SIGNS = ("sign_limit", "sign_no_entry")
-SQUARE_SIGNS = ("sign_parking", "sign_crossing")
 LAMPS = {"red": (0.9, 0.05, 0.03), "yellow": (0.95, 0.6, 0.05), "green": (0.05, 0.85, 0.35)}
 
 
