@@ -111,6 +111,14 @@ def test_the_same_again_does_nothing_new(done: Done) -> None:
     assert format_demo(again) == format_demo(done.result)
 
 
+def test_a_renamed_folder_goes_on(done: Done, tmp_path: Path) -> None:
+    moved = tmp_path / "moved"
+    shutil.copytree(done.config.out, moved)
+    before = stamps(moved, "*.png")
+    run_demo(replace(done.config, out=moved))
+    assert len(done.trainings) == 1 and stamps(moved, "*.png") == before
+
+
 def test_other_options_are_refused(done: Done) -> None:
     with pytest.raises(UserError, match=r"other options.*--overwrite"):
         run_demo(replace(done.config, seed=1))

@@ -10,20 +10,20 @@ from typing import Any, overload
 
 import torch
 
-from seglift.base.errors import UserError
-from seglift.base.files import fingerprint_file, fingerprint_values, read_json, write_json
+from seglift.base.files import fingerprint_file, read_json, write_json
 from seglift.base.progress import say
 from seglift.base.threads import threads_per_call, worker_count
 from seglift.base.weights import load_weights
 from seglift.inference.checkpoint import WEIGHTS_NAME
 from seglift.inference.predict import Predictor
-from seglift.inference.semantic_model import HUB_PREFIX, SemanticModel, load_model
+from seglift.inference.semantic_model import SemanticModel, load_model
 from seglift.inference.settings import InferenceSettings
 from seglift.labels.reading import read_label
 from seglift.training.augmentation import AugmentationConfig
 from seglift.training.fit_config import FitConfig
 from seglift.training.sample import Sample
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe, train_segmentation
+from seglift.workflows.input_identity import fingerprint_model
 from seglift.workflows.label_output import MODEL_FOLDER
 from seglift.workflows.label_plan import LabelPlan
 
@@ -63,7 +63,9 @@ def get_clip_model(plan: LabelPlan, work: Path) -> ClipModel:
     if spec == "auto":
         return _auto_model(plan, work / FOLDER, settings)
     model = load_model(spec, plan.space, device)
-    return ClipModel(Predictor(model, settings), _fingerprint(spec), {"spec": spec, "classes": model.space_classes})
+    digest = fingerprint_model(spec)
+    about = {"spec": spec, "sha256": digest, "classes": model.space_classes}
+    return ClipModel(Predictor(model, settings), digest, about)
 
 
 def auto_recipe(steps: int, minutes: float | None, seed: int) -> SegmentationRecipe:
@@ -131,16 +133,3 @@ def _auto_model(plan: LabelPlan, folder: Path, settings: InferenceSettings) -> C
     about = {"spec": "auto", "sha256": digest, "trained_on": sorted(read_json(note))}
     about |= {name: training.get(name) for name in ("steps", "stopped_at_step")}
     return ClipModel(Predictor(model, settings), digest, about)
-
-
-def _fingerprint(spec: str) -> str:
-    """Of the content of a checkpoint file, of the files of a folder, or of the id of a hub model."""
-    path = Path(spec.removeprefix(HUB_PREFIX))
-    if path.is_file():
-        return fingerprint_file(path)
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file())
-        return fingerprint_values([[file.name, fingerprint_file(file)] for file in files])
-    if not spec.startswith(HUB_PREFIX):
-        raise UserError(f"--model {spec} is neither a file nor a folder; give a checkpoint, hf:ID, auto or none")
-    return fingerprint_values(spec)

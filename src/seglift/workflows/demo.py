@@ -118,7 +118,7 @@ def run_demo(config: DemoConfig) -> DemoResult:
 
 def label_config(config: DemoConfig, method: str) -> LabelConfig:
     """How the demo's video is labelled by ``method``, one of ``METHODS``; all methods share one trained model."""
-    trained = config.out.resolve() / METHODS[0] / WORK_FOLDER / MODEL_FOLDER
+    trained = config.out / METHODS[0] / WORK_FOLDER / MODEL_FOLDER
     clip = config.out / CLIP
     return LabelConfig(
         frames=clip / "frames",

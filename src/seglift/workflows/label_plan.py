@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_file, fingerprint_values
-from seglift.inference.semantic_model import HUB_PREFIX
 from seglift.labels.reading import read_label
 from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
 from seglift.propagation.traverse import Gap, find_gaps
 from seglift.video.clip import Clip, Keyframe, check_label_size, open_clip, pair_ground_truth
+from seglift.workflows.input_identity import model_identity, model_path, motion_identity, motion_path, space_identity
 from seglift.workflows.label_config import LabelConfig
 
 
@@ -46,12 +45,26 @@ class LabelPlan:
         """Unlabelled stretches in order."""
         return find_gaps(sorted(self.label_fingerprints), len(self.clip.frames))
 
+    @cached_property
+    def weights(self) -> tuple[str, str]:
+        """What identifies model and motion.
+
+        Raises:
+            UserError: weights that cannot be read.
+        """
+        return model_identity(self.config.model), motion_identity(self.config.motion)
+
     def identity(self) -> dict[str, Any]:
         """What a run must share with an earlier one on its OUT; keyframes and frame contents are not part of it."""
         frames = self.clip.frames
+        space, classes = space_identity(self.config.space, self.space)
+        model, motion = self.weights
         return {
             **self.config.label_options(),
-            "classes": fingerprint_values([[c.id, c.name, c.train_id] for c in self.space.classes], self.space.ignore),
+            "space": space,
+            "classes": classes,
+            "model": model,
+            "motion": motion,
             "stems": fingerprint_values(list(frames.stems)),
             "size": list(frames.size),
         }
@@ -112,10 +125,9 @@ def make_plan(config: LabelConfig) -> LabelPlan:
 
 def _check_folders(config: LabelConfig) -> None:
     out = config.out.resolve()
-    model = [Path(config.model.removeprefix(HUB_PREFIX))] if config.model not in ("auto", "none") else []
-    truth = [config.ground_truth] if config.ground_truth is not None else []
-    for path in [config.frames, config.labels, *truth, *model]:
-        if path.resolve().is_relative_to(out):
+    given = (config.frames, config.labels, config.ground_truth, model_path(config.model), motion_path(config.motion))
+    for path in given:
+        if path is not None and path.resolve().is_relative_to(out):
             raise UserError(
                 f"the input {path} is --out {config.out} or lies in it, where it could be overwritten; choose an --out "
                 "of its own"

@@ -29,6 +29,7 @@ from seglift.report.contents import (
 )
 from seglift.report.page import write_report
 from seglift.video.clip import pair_ground_truth
+from seglift.workflows.input_identity import fingerprint_motion
 from seglift.workflows.label_output import LabelOutput
 from seglift.workflows.label_plan import LabelPlan
 from seglift.workflows.score import Scores, add_frame
@@ -69,6 +70,7 @@ def describe_run(plan: LabelPlan, model: Mapping[str, Any]) -> dict[str, Any]:
         "frames": {"count": len(stems), "size": list(plan.clip.frames.size), "sha256": plan.clip.frames.fingerprint()},
         "keyframes": {stems[index]: digest for index, digest in sorted(plan.label_fingerprints.items())},
         "model": dict(model),
+        "motion": {"spec": plan.config.motion, "sha256": fingerprint_motion(plan.config.motion)},
     }
 
 

@@ -1,0 +1,77 @@
+"""Weights and spaces are known by what is in them; a folder that moved goes on, a file that changed does not."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seglift.base.errors import UserError
+from seglift.labels.builtin import BUILTIN_SPACES
+from seglift.workflows.input_identity import (
+    fingerprint_model,
+    model_identity,
+    model_path,
+    motion_identity,
+    motion_path,
+    space_identity,
+)
+
+
+@pytest.mark.parametrize("identity", [model_identity, lambda spec: motion_identity(f"raft:{spec}")])
+def test_a_file_is_its_content(tmp_path: Path, identity: Callable[[str], str]) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"one")
+    shutil.copyfile(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    first = identity(str(tmp_path / "a.safetensors"))
+    assert identity(str(tmp_path / "b.safetensors")) == first and str(tmp_path) not in first
+    (tmp_path / "a.safetensors").write_bytes(b"two")
+    assert identity(str(tmp_path / "a.safetensors")) != first
+
+
+def test_a_folder_of_ours_is_its_weights(tmp_path: Path) -> None:
+    (tmp_path / "best.safetensors").write_bytes(b"one")
+    first = model_identity(str(tmp_path))
+    (tmp_path / "notes.txt").write_text("read by nobody")
+    assert model_identity(str(tmp_path)) == first == model_identity(str(tmp_path / "best.safetensors"))
+
+
+def test_a_transformers_folder_is_all_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "config.json").write_text("{}")
+    first = model_identity(f"hf:{tmp_path / 'a'}")
+    (tmp_path / "a").rename(tmp_path / "b")
+    assert model_identity(f"hf:{tmp_path / 'b'}") == first != model_identity(str(tmp_path / "b"))
+    (tmp_path / "b" / "model.safetensors").write_bytes(b"x")
+    assert model_identity(f"hf:{tmp_path / 'b'}") != first
+
+
+def test_names_stay_names() -> None:
+    assert [model_identity(spec) for spec in ("auto", "none", "hf:someone/model")] == [
+        "auto",
+        "none",
+        "hf:someone/model",
+    ]
+    names = ["dis", "dis:fine", "raft", "raft:small", "raft:large"]
+    assert [motion_identity(name) for name in names] == names and not any(map(motion_path, names))
+    assert model_path("none") is None and motion_path("raft:x/y.pth") == Path("x/y.pth")
+
+
+def test_what_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="neither a file nor a folder"):
+        fingerprint_model(str(tmp_path / "no.safetensors"))
+    with pytest.raises(UserError, match="RAFT weights"):
+        motion_identity(f"raft:{tmp_path / 'no.pth'}")
+
+
+def test_a_space_is_its_classes() -> None:
+    space = BUILTIN_SPACES["cityscapes"]
+    name, classes = space_identity("cityscapes", space)
+    assert name == "cityscapes"
+    assert space_identity("./a.yaml", space) == space_identity("b.yaml", space) == ("file", classes)
+    entry = space.classes[7]
+    for change in ({"color": (1, 2, 3)}, {"name": "other"}):
+        changed = (*space.classes[:7], dataclasses.replace(entry, **change), *space.classes[8:])
+        assert space_identity("a.yaml", dataclasses.replace(space, classes=changed))[1] != classes
