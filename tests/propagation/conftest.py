@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seglift.labels.space import LabelClass, LabelSpace
 from seglift.motion.warp import warp_labels
+from seglift.propagation.spill import FLOW_STEP
 from seglift.propagation.state import Origin, Propagated, StepMotion
 
 HEIGHT, WIDTH = 12, 16
@@ -51,7 +52,8 @@ class _StubEstimator:
         pair = int(source[0, 0, 0, 0]), int(target[0, 0, 0, 0])
         with self._lock:
             self.asked[pair] += 1
-        return _smooth_flow(pair, *source.shape[-2:]).clone()
+        # Multiples of a spilled flow's resolution, so that both passes step by the same motion.
+        return (_smooth_flow(pair, *source.shape[-2:]) / FLOW_STEP).round() * FLOW_STEP
 
 
 def _frame(index: int) -> Tensor:

@@ -20,7 +20,7 @@ from seglift.propagation.traverse import BothSides
 
 IMAGE = torch.zeros(1, 3, 12, 16, dtype=torch.uint8)
 INDEX_OF_TRAIN = np.array([2, 3, 1])
-MODEL_WEIGHT = 0.04
+MODEL_WEIGHT = 0.03
 
 
 def chances(seed: int, sharpness: float = 1.5) -> Tensor:
