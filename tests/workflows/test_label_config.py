@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seglift.base.errors import UserError
-from seglift.workflows.label_config import LabelConfig, parse_cut, resolve_device
+from seglift.workflows.label_config import LabelConfig, parse_cut
 
 
 def config(**options):
@@ -69,6 +69,6 @@ def test_no_cut(text):
 
 
 def test_devices():
-    assert resolve_device("cpu") == "cpu"
-    with pytest.raises(UserError, match="choose auto or one of cpu"):
-        resolve_device("tpu")
+    assert config(device="cpu").resolved().device == "cpu"
+    with pytest.raises(UserError, match="'tpu' is not here; choose auto or one of cpu"):
+        config(device="tpu").resolved()

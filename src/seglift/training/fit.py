@@ -17,6 +17,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, remove_leftovers
 from seglift.base.progress import ProgressBar
@@ -58,7 +59,7 @@ def fit(
         task: network, batches and loss.
         config: length, optimiser, seed.
         out: folder for weights and checkpoint; created.
-        device: ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        device: ``cpu``, ``cuda``, ``cuda:N``, ``mps`` or ``auto``.
         quiet: no progress bar.
         title: what the progress bar says.
 
@@ -165,19 +166,12 @@ class _BatchOfStep(Dataset[Batch]):
 
 
 def make_fabric(device: str) -> Fabric:
-    """Fabric on one device, given as torch names it.
+    """Fabric on one device, given as torch names it, or ``auto``.
 
     Raises:
         UserError: there is no such device here.
     """
-    kind, _, index = device.partition(":")
-    available = ["cpu"]
-    if torch.cuda.is_available():
-        available += ["cuda", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        available.append("mps")
-    if device not in available:
-        raise UserError(f"there is no device {device!r} here; choose one of: {', '.join(available)}")
+    kind, _, index = resolve_device(device).partition(":")
     return Fabric(accelerator=kind, devices=[int(index)] if index else 1)
 
 

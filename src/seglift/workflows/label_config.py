@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 
 METHODS = ("motion", "semantic", "inpaint", "refine")
@@ -103,26 +104,6 @@ class LabelConfig:
         values = {name: value for name, value in asdict(self).items() if name not in NO_EFFECT_ON_LABELS}
         values["cut"] = list(self.cut) if self.cut else None
         return values
-
-
-def resolve_device(name: str) -> str:
-    """``auto`` becomes the best device at hand; others are checked.
-
-    Raises:
-        UserError: the device is unknown or absent; the message lists what exists.
-    """
-    import torch
-
-    present = ["cpu"]
-    if torch.cuda.is_available():
-        present += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-    if torch.backends.mps.is_available():
-        present.append("mps")
-    if name == "auto":
-        return "cuda" if "cuda" in present else "cpu"
-    if name not in present:
-        raise UserError(f"--device '{name}' is not here; choose auto or one of {', '.join(present)}")
-    return name
 
 
 def parse_cut(text: str) -> tuple[int | None, int | None]:
