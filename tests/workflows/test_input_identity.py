@@ -49,11 +49,8 @@ def test_a_transformers_folder_is_all_its_files(tmp_path: Path) -> None:
 
 
 def test_names_stay_names() -> None:
-    assert [model_identity(spec) for spec in ("auto", "none", "hf:someone/model")] == [
-        "auto",
-        "none",
-        "hf:someone/model",
-    ]
+    specs = ["auto", "none", "hf:someone/model"]
+    assert [model_identity(spec) for spec in specs] == specs
     names = ["dis", "dis:fine", "raft", "raft:small", "raft:large"]
     assert [motion_identity(name) for name in names] == names and not any(map(motion_path, names))
     assert model_path("none") is None and motion_path("raft:x/y.pth") == Path("x/y.pth")

@@ -176,6 +176,12 @@ def test_leftovers_of_a_killed_run_are_swept(output):
     assert not [path for path in output.folder.rglob("*") if path.name.endswith(".part")]
 
 
+def test_a_place_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(UserError, match="cannot be written; choose another --out"):
+        LabelOutput(tmp_path / "file" / "below" / "out").check(IDENTITY, False)
+
+
 def test_strangers_go(output):
     fill(output)
     for name in ("gap-old", "gap-new"):

@@ -14,11 +14,13 @@ from seglift.base.files import fingerprint_file, read_json, write_json
 from seglift.base.progress import say
 from seglift.base.threads import threads_per_call, worker_count
 from seglift.base.weights import load_weights
-from seglift.inference.checkpoint import WEIGHTS_NAME
+from seglift.inference.checkpoint import WEIGHTS_NAME, CheckpointModel
+from seglift.inference.class_mapping import map_classes
 from seglift.inference.predict import Predictor
 from seglift.inference.semantic_model import SemanticModel, load_model
 from seglift.inference.settings import InferenceSettings
 from seglift.labels.reading import read_label
+from seglift.models.zoo import build
 from seglift.training.augmentation import AugmentationConfig
 from seglift.training.fit_config import FitConfig
 from seglift.training.sample import Sample
@@ -29,6 +31,7 @@ from seglift.workflows.label_plan import LabelPlan
 
 FOLDER = MODEL_FOLDER
 CLASS_BALANCE = 0.5
+SETTINGS = InferenceSettings(flip=True, average="probabilities")
 
 
 @dataclass(frozen=True)
@@ -59,13 +62,20 @@ def get_clip_model(plan: LabelPlan, work: Path) -> ClipModel:
         UserError: the model cannot be loaded or trained.
     """
     spec, device = plan.config.model, plan.config.device
-    settings = InferenceSettings(flip=True, average="probabilities")
     if spec == "auto":
-        return _auto_model(plan, work / FOLDER, settings)
+        return _auto_model(plan, work / FOLDER)
     model = load_model(spec, plan.space, device)
     digest = fingerprint_model(spec)
     about = {"spec": spec, "sha256": digest, "classes": model.space_classes}
-    return ClipModel(Predictor(model, settings), digest, about)
+    return ClipModel(Predictor(model, SETTINGS), digest, about)
+
+
+def untrained_model(plan: LabelPlan) -> SemanticModel:
+    """The model of ``auto`` before its training, to see how long one frame takes."""
+    space, recipe = plan.space, auto_recipe(plan.config.model_steps, None, plan.config.seed)
+    network = build(recipe.network.resolved(space.num_train), seed=0).to(plan.config.device)
+    mapping = map_classes(space.train_names, space, "the model")
+    return Predictor(CheckpointModel(network, space.train_names, mapping, recipe.short_side), SETTINGS)
 
 
 def auto_recipe(steps: int, minutes: float | None, seed: int) -> SegmentationRecipe:
@@ -112,7 +122,7 @@ class KeyframeSamples(Sequence[Sample]):
         return Sample(self._plan.clip.frames[index], label)
 
 
-def _auto_model(plan: LabelPlan, folder: Path, settings: InferenceSettings) -> ClipModel:
+def _auto_model(plan: LabelPlan, folder: Path) -> ClipModel:
     config = plan.config
     trained_on = {plan.clip.frames.stems[i]: digest for i, digest in sorted(plan.label_fingerprints.items())}
     note = folder / "trained_on.json"
@@ -132,4 +142,4 @@ def _auto_model(plan: LabelPlan, folder: Path, settings: InferenceSettings) -> C
     training = described.get("training", {})
     about = {"spec": "auto", "sha256": digest, "trained_on": sorted(read_json(note))}
     about |= {name: training.get(name) for name in ("steps", "stopped_at_step")}
-    return ClipModel(Predictor(model, settings), digest, about)
+    return ClipModel(Predictor(model, SETTINGS), digest, about)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import torch
 
-from seglift.inference.semantic_model import load_model
-from seglift.motion.estimator import get_estimator
+from seglift.base.threads import threads_per_call, worker_count
+from seglift.motion.estimator import MotionEstimator, get_estimator
+from seglift.propagation.semantic_only import SemanticLabeller
 from seglift.propagation.spill import BYTES_PER_PIXEL
+from seglift.propagation.state import estimate_pair
 from seglift.workflows.frame_cache import FrameCache
 from seglift.workflows.label_output import LabelOutput
 from seglift.workflows.label_plan import LabelPlan
+
+CHECKPOINT_BYTES_PER_PIXEL = 36
+"""What an end of the clip, walked in one direction, keeps on disk: its last two states."""
+TRAINING_SECONDS_PER_STEP = 0.15
+"""Of ``--model auto`` on two CPU cores; crops have one size, so that of the frames hardly matters."""
 
 
 def describe(plan: LabelPlan) -> str:
@@ -20,33 +28,80 @@ def describe(plan: LabelPlan) -> str:
     Raises:
         UserError: what a run would refuse before it labels: the output folder, the model, the motion.
     """
-    LabelOutput(plan.config.out).check(plan.identity(), plan.config.overwrite)
-    if plan.config.model not in ("auto", "none"):
-        load_model(plan.config.model, plan.space, plan.config.device)
-    frames = plan.clip.frames
+    config, frames = plan.config, plan.clip.frames
+    LabelOutput(config.out).check(plan.identity(), config.overwrite)
+    estimator = get_estimator(config.motion, config.device)
     height, width = frames.size
-    seconds = _seconds_per_pair(plan)
-    pairs = sum(gap.stop - gap.start + (gap.left is not None and gap.right is not None) for gap in plan.gaps)
-    longest = max((gap.stop - gap.start for gap in plan.gaps if None not in (gap.left, gap.right)), default=0)
     todo = sum(gap.stop - gap.start for gap in plan.gaps)
     lines = [
         f"{len(frames)} frames of {width}x{height}, {len(plan.clip.keyframes)} keyframes, {todo} frames to label",
-        f"space {plan.space.name}, method {plan.config.method}, motion {plan.config.motion}, on {plan.config.device}",
-        f"about {pairs * seconds:.0f} s for motion ({seconds:.2f} s for each pair of frames)",
-        f"up to {longest * height * width * BYTES_PER_PIXEL / 1e9:.1f} GB of temporary disk space",
+        f"space {plan.space.name}, method {config.method}, motion {config.motion}, on {config.device}",
     ]
-    if plan.config.model == "auto" and plan.config.method != "motion":
-        lines.append(f"before that a segmentation model is trained for {plan.config.model_steps} steps")
+    with threads_per_call(1), torch.inference_mode():
+        if config.method != "motion":
+            lines += _about_model(plan, todo)
+        if config.method != "semantic":
+            lines.append(_about_motion(plan, estimator))
+    lines.append(f"up to {_bytes_needed(plan) / 1e9:.1f} GB of temporary disk space")
     return "\n".join(lines)
 
 
-def _seconds_per_pair(plan: LabelPlan) -> float:
-    estimator = get_estimator(plan.config.motion, plan.config.device)
-    if len(plan.clip.frames) < 2 or not plan.gaps:
-        return 0.0
+def _about_motion(plan: LabelPlan, estimator: MotionEstimator) -> str:
+    pairs = sum(gap.stop - gap.start + (None not in (gap.left, gap.right)) for gap in plan.gaps)
+    if not pairs:
+        return "no motion to estimate"
     frames = FrameCache(plan, torch.device(plan.config.device))
     first, second = frames(0), frames(1)
-    estimator(first, second)
+    seconds = _time(lambda: estimate_pair(estimator, first, second))
+    on_cpu = plan.config.device == "cpu" or plan.config.motion.startswith("dis")
+    workers = worker_count() if on_cpu else 1
+    return (
+        f"about {pairs * seconds / workers:.0f} s for motion "
+        f"({seconds:.2f} s for each of {pairs} pairs of frames, {workers} at once)"
+    )
+
+
+def _about_model(plan: LabelPlan, todo: int) -> list[str]:
+    """Lines on training and inference; a given model is loaded, so that what is wrong with it comes up."""
+    # Networks and their training are slow to import, and motion needs none.
+    from seglift.inference.checkpoint import WEIGHTS_NAME
+    from seglift.workflows.auto_model import FOLDER, get_clip_model, untrained_model
+
+    config, work = plan.config, LabelOutput(plan.config.out).work
+    lines = []
+    if config.model == "auto" and (config.overwrite or not (work / FOLDER / WEIGHTS_NAME).is_file()):
+        minutes = config.model_steps * TRAINING_SECONDS_PER_STEP / 60.0
+        if config.model_minutes is not None:
+            minutes = min(minutes, config.model_minutes)
+        lines.append(
+            f"first a segmentation model is trained for {config.model_steps} steps, "
+            f"about {minutes:.1f} minutes on 2 CPU cores"
+        )
+        model = untrained_model(plan)
+    else:
+        model = get_clip_model(plan, work).model
+    labeller, image = SemanticLabeller(model, plan.space), FrameCache(plan, torch.device(config.device))(0)
+    seconds = _time(lambda: labeller.label_frame(image))
+    return [*lines, f"about {todo * seconds:.0f} s for the model ({seconds:.2f} s for each frame)"]
+
+
+def _bytes_needed(plan: LabelPlan) -> int:
+    """Gaps are worked on one after the other, so the largest need counts."""
+    if plan.config.method == "semantic" or not plan.gaps:
+        return 0
+    pixels = plan.clip.frames.size[0] * plan.clip.frames.size[1]
+    both = plan.config.direction == "both"
+    inner = [gap.stop - gap.start for gap in plan.gaps if both and None not in (gap.left, gap.right)]
+    return pixels * (max(inner, default=0) * BYTES_PER_PIXEL + CHECKPOINT_BYTES_PER_PIXEL)
+
+
+def _time(work: Callable[[], object]) -> float:
+    """Seconds of a second call; the first also warms up."""
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     begin = time.monotonic()
-    estimator(first, second)
-    return 2.0 * (time.monotonic() - begin)
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.monotonic() - begin

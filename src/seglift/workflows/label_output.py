@@ -107,6 +107,9 @@ class LabelOutput:
         try:
             if self.folder.exists() and not self.folder.is_dir():
                 raise UserError(f"--out {self.folder} is a file; give a folder")
+            above = next(path for path in (self.folder.absolute(), *self.folder.absolute().parents) if path.exists())
+            if not above.is_dir() or not os.access(above, os.W_OK):
+                raise UserError(f"cannot write to {self.folder}: {above} cannot be written; choose another --out")
             if not self.folder.is_dir() or not any(self.folder.iterdir()):
                 return
         except OSError as error:
