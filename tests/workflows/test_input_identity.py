@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from seglift.base.errors import UserError
 from seglift.labels.builtin import BUILTIN_SPACES
+from seglift.labels.space_file import space_to_data
 from seglift.workflows.input_identity import (
     fingerprint_model,
     model_identity,
@@ -19,6 +23,8 @@ from seglift.workflows.input_identity import (
     motion_path,
     space_identity,
 )
+from seglift.workflows.label_config import LabelConfig
+from seglift.workflows.label_plan import make_plan
 
 
 @pytest.mark.parametrize("identity", [model_identity, lambda spec: motion_identity(f"raft:{spec}")])
@@ -72,3 +78,23 @@ def test_a_space_is_its_classes() -> None:
     for change in ({"color": (1, 2, 3)}, {"name": "other"}):
         changed = (*space.classes[:7], dataclasses.replace(entry, **change), *space.classes[8:])
         assert space_identity("a.yaml", dataclasses.replace(space, classes=changed))[1] != classes
+
+
+def test_a_plan_is_identified_without_paths(tmp_path: Path) -> None:
+    for folder in ("frames", "keys"):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "0.png"), np.full((8, 8), 7, np.uint8))
+    raft, space = tmp_path / "r.pth", tmp_path / "s.json"
+    raft.write_bytes(b"weights")
+    space.write_text(json.dumps(space_to_data(BUILTIN_SPACES["cityscapes"])))
+
+    def identity() -> dict[str, object]:
+        options = {"space": str(space), "motion": f"raft:{raft}", "method": "motion", "device": "cpu"}
+        return make_plan(LabelConfig(tmp_path / "frames", tmp_path / "keys", tmp_path / "out", **options)).identity()
+
+    first = identity()
+    assert str(tmp_path) not in json.dumps(first)
+    raft, space = raft.rename(tmp_path / "q.pth"), space.rename(tmp_path / "t.json")
+    assert identity() == first
+    raft.write_bytes(b"others")
+    assert {name for name, value in identity().items() if first[name] != value} == {"motion"}
