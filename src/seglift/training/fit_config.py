@@ -54,7 +54,7 @@ class FitConfig:
             "learning_rate": (0 < self.learning_rate < math.inf, "above 0"),
             "weight_decay": (0 <= self.weight_decay < math.inf, "at least 0"),
             "momentum": (0 <= self.momentum < 1, "0 to below 1"),
-            "betas": (all(0 <= beta < 1 for beta in self.betas), "two numbers from 0 to below 1"),
+            "betas": (len(self.betas) == 2 and 0 <= min(self.betas) <= max(self.betas) < 1, "two from 0 to below 1"),
             "clip_norm": (self.clip_norm is None or self.clip_norm > 0, "above 0, or none"),
             "average": (self.average is None or 0 <= self.average < 1, "0 to below 1, or none"),
             "minutes": (self.minutes is None or self.minutes > 0, "above 0, or none"),

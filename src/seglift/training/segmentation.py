@@ -61,7 +61,8 @@ class SegmentationRecipe:
     balanced: float = 0.5
     """Share of crops drawn around a class chosen uniformly, 0..1."""
     class_balance: float = 0.0
-    """Weight of a class in the loss is its frequency to the power of minus this, 0..1; undone in evaluation."""
+    """Weight of a class in the loss is its frequency to the power of minus this, 0..1; ``compact_unet`` undoes it in
+    evaluation, other networks keep the balance."""
     short_side: int | None = 384
     """Images with a longer short side are shrunk to it, in training and in inference; none keeps every size."""
 

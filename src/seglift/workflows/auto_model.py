@@ -10,7 +10,7 @@ from typing import Any, overload
 
 import torch
 
-from seglift.base.files import fingerprint_file, read_json, write_json
+from seglift.base.files import fingerprint_file, fingerprint_values, read_json, write_json
 from seglift.base.progress import say
 from seglift.base.threads import threads_per_call, worker_count
 from seglift.base.weights import load_weights
@@ -124,7 +124,11 @@ class KeyframeSamples(Sequence[Sample]):
 
 def _auto_model(plan: LabelPlan, folder: Path) -> ClipModel:
     config = plan.config
-    trained_on = {plan.clip.frames.stems[i]: digest for i, digest in sorted(plan.label_fingerprints.items())}
+    frames = plan.clip.frames
+    trained_on = {
+        frames.stems[i]: fingerprint_values(digest, frames.frame_fingerprint(i))
+        for i, digest in sorted(plan.label_fingerprints.items())
+    }
     note = folder / "trained_on.json"
     known = read_json(note) if note.is_file() else None
     if known != trained_on and not (folder / WEIGHTS_NAME).is_file():
@@ -140,6 +144,6 @@ def _auto_model(plan: LabelPlan, folder: Path) -> ClipModel:
     digest = fingerprint_file(folder / WEIGHTS_NAME)
     _, described = load_weights(folder / WEIGHTS_NAME)
     training = described.get("training", {})
-    about = {"spec": "auto", "sha256": digest, "trained_on": sorted(read_json(note))}
+    about = {"spec": "auto", "sha256": digest, "trained_on": sorted(known or trained_on)}
     about |= {name: training.get(name) for name in ("steps", "stopped_at_step")}
     return ClipModel(Predictor(model, SETTINGS), digest, about)
