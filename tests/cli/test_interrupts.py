@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,6 +24,14 @@ STAGES = {
     "half the frames": lambda out: finished_files(out) >= 12,
     "reporting": lambda out: (out / "frames.jsonl").exists(),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def heed_interrupts() -> Iterator[None]:
+    """Programs started in the background of a shell ignore Ctrl-C, and so would what these tests start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
