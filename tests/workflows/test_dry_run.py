@@ -42,7 +42,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 def test_motion_is_shared_by_the_workers(told):
     text = told(method="motion")
     assert "5 frames to label" in text and "trained" not in text and "for the model" not in text
-    assert "about 120 s for motion (60.00 s for each of 6 pairs of frames, 3 at once)" in text
+    assert "at least 120 s for motion (60.00 s for each of 6 pairs of frames, 3 at once)" in text
 
 
 def test_a_model_to_train_counts_with_its_steps_and_frames(told):

@@ -38,7 +38,7 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"seglift {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=summary)
+        command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         if name in argv:
             importlib.import_module(f"seglift.cli.{name}").add_arguments(command)
     return parser
@@ -66,7 +66,10 @@ def _run(words: Sequence[str]) -> int:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what libraries tell programmers is nothing to a user
     try:
-        arguments = build_parser(words).parse_args(words)
+        parser = build_parser(words)
+        arguments, unknown = parser.parse_known_args(words)
+        if unknown:
+            raise UserError(f"unknown option {unknown[0]}; see `seglift {arguments.command} --help`")
         command = importlib.import_module(f"seglift.cli.{arguments.command}")
         return int(command.run(arguments))
     except UserError as error:

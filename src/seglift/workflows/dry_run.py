@@ -56,7 +56,7 @@ def _about_motion(plan: LabelPlan, estimator: MotionEstimator) -> str:
     on_cpu = plan.config.device == "cpu" or plan.config.motion.startswith("dis")
     workers = worker_count() if on_cpu else 1
     return (
-        f"about {pairs * seconds / workers:.0f} s for motion "
+        f"at least {pairs * seconds / workers:.0f} s for motion "
         f"({seconds:.2f} s for each of {pairs} pairs of frames, {workers} at once)"
     )
 

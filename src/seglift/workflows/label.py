@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seglift.base.progress import ProgressBar
+from seglift.base.progress import ProgressBar, say
 from seglift.base.threads import threads_per_call, worker_count
 from seglift.labels.reading import read_label
 from seglift.motion.estimator import MotionEstimator, get_estimator
@@ -114,6 +114,8 @@ class _Run:
         self.output.remove_strangers(stems, [_gap_folder(gap, keys) for gap in unfinished])
         self.entries = {stems[i]: journal[stems[i]] for i in done}
         self.labelled = len(stems) - len(done)
+        if done:
+            say(f"{len(done)} of {len(stems)} frames are up to date, {self.labelled} are to be made")
         with (
             ProgressBar(len(stems), "labelling", "frames", len(done)) as bar,
             FrameWriter(self.output, self.entries, bar, self.timing) as writer,

@@ -60,6 +60,10 @@ class FrameResult:
         }
 
 
+NAMES = {"cut": "--frames", "stems": "names of the frames", "classes": "classes of the space", "size": "frame size"}
+"""What the user calls the parts of an identity that are not options of the same name."""
+
+
 class LabelOutput:
     """An output folder; open it with :meth:`open`.
 
@@ -123,7 +127,7 @@ class LabelOutput:
             return
         found = read_json(marker)
         different = [
-            f"{key} {_short(found.get(key))} -> {_short(value)}"
+            f"{NAMES.get(key, key)} {_short(found.get(key))} -> {_short(value)}"
             for key, value in identity.items()
             if found.get(key) != value
         ]

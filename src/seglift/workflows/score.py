@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seglift.base.errors import UserError
+from seglift.base.progress import say
 from seglift.labels.reading import read_label
 from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
@@ -88,6 +89,8 @@ def score_folders(
         )
     if between and keyframes is None:
         raise UserError("--between needs to know the keyframes; add --keyframes DIR")
+    if keyframes is None and (prediction / "frames.jsonl").is_file():
+        say("keyframes are scored too, as they were drawn; add --keyframes DIR to leave them out")
     distances = _distances(stems, keyframes, between) if keyframes is not None else dict.fromkeys(truths, 0)
     chosen = [index for index in sorted(truths) if index in distances]
     if not chosen:
