@@ -53,6 +53,14 @@ class SegmentationNetwork(nn.Module, abc.ABC):
     def classify(self, features: Tensor) -> Tensor:
         """Features [B, F, h, w] to logits [B, C, h, w]."""
 
+    def outputs(self, images: Tensor) -> dict[str, Tensor]:
+        """What training looks at: logits float32 [B, C, H, W] by name.
+
+        ``main`` is what :meth:`forward` gives in training mode; networks with auxiliary heads add ``aux``, those that
+        look at several scales ``scale_0.5`` and the like.
+        """
+        return {"main": self(images)}
+
     def forward(self, images: Tensor) -> Tensor:
         """Images float32 [B, 3, H, W] in 0..1 to logits float32 [B, C, H, W] (bilinear, align_corners False)."""
         logits = self.classify(self.features(images))

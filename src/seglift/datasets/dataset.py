@@ -1,0 +1,116 @@
+"""What every dataset gives, whatever its layout: images with labels, and the neighbours that video has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from seglift.labels.reading import read_image, read_label
+from seglift.labels.space import Array8, LabelSpace
+from seglift.video.fingerprint import sample_fingerprint
+
+
+class Source(Protocol):
+    """Where an array can be read from; holds a place, never pixels. ``str()`` of it names it in messages."""
+
+    def read(self) -> Array8:
+        """The array.
+
+        Raises:
+            UserError: it cannot be read; names the file.
+        """
+
+    def fingerprint(self) -> str:
+        """64 hexadecimal digits that change with the content; cheap (may sample the file)."""
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """A picture in a file: ``read`` gives uint8 [H, W, 3] RGB."""
+
+    path: Path
+
+    def read(self) -> Array8:
+        """The picture, uint8 [H, W, 3] RGB; UserError where it cannot be read."""
+        return read_image(self.path)
+
+    def fingerprint(self) -> str:
+        """64 hexadecimal digits over size and 16 blocks of the file."""
+        return sample_fingerprint(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A label map in a file: ``read`` gives uint8 [H, W] space index."""
+
+    path: Path
+    space: LabelSpace
+
+    def read(self) -> Array8:
+        """The labels, uint8 [H, W] space index; UserError where the file cannot be read or has unknown ids."""
+        return read_label(self.path, self.space)
+
+    def fingerprint(self) -> str:
+        """64 hexadecimal digits over size and 16 blocks of the file."""
+        return sample_fingerprint(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image of a dataset.
+
+    Attributes:
+        name: unique within the dataset and its split; serves as the stem of what is written for it.
+        image: ``read`` gives uint8 [H, W, 3] RGB.
+        label: ``read`` gives uint8 [H, W] space index; None where there is none (test splits).
+        instances: instance PNG in the dataset's own encoding, or None.
+        confidence: PNG uint8 (0..255 = 0..1) that says how far each label pixel can be trusted, or None.
+        clip: name of the video it is a frame of, or None for a still.
+    """
+
+    name: str
+    image: Source
+    label: Source | None
+    instances: Path | None = None
+    confidence: Path | None = None
+    clip: str | None = None
+
+
+def no_neighbours(item: Item, offset: int) -> Source | None:
+    """Stills have none."""
+    return None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The images of one split.
+
+    Attributes:
+        name: as in ``catalogue.DATASETS``.
+        root: folder it was opened from.
+        split: name of the split.
+        space: label space of the labels.
+        items: in natural order of their names.
+        neighbour: the frame ``offset`` frames after (negative: before) an item in its video, None where there is none;
+            ``read`` gives uint8 [H, W, 3] RGB.
+        notes: what was left out while opening and why, one line each.
+    """
+
+    name: str
+    root: Path
+    split: str
+    space: LabelSpace
+    items: tuple[Item, ...]
+    neighbour: Callable[[Item, int], Source | None] = no_neighbours
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
