@@ -1,0 +1,110 @@
+"""Segmentation networks that end in an OCR head: on HRNet, and on a dilated ResNeXt-50."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import timm
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seglift.models.hrnet import W48, HRNet
+from seglift.models.network import SegmentationNetwork
+from seglift.models.ocr import OCRHead
+
+
+class OCRNetwork(SegmentationNetwork):
+    """An encoder and an OCR head; it trains with the head's first guess as auxiliary logits.
+
+    Args:
+        num_classes: number C of output channels.
+        encoder: from normalised images [B, 3, H, W] to features [B, channels, h, w].
+        channels: channels of the encoder's features.
+        width: channels F of :meth:`features`.
+        keys: channels in which the head compares pixels and classes.
+    """
+
+    def __init__(self, num_classes: int, encoder: nn.Module, channels: int, width: int = 512, keys: int = 256) -> None:
+        super().__init__(num_classes, feature_channels=width)
+        self.encoder = encoder
+        self.head = OCRHead(channels, num_classes, width, keys)
+
+    def look(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """One pass over images float32 [B, 3, H, W] in 0..1, any H and W.
+
+        Returns:
+            The object-contextual features float32 [B, F, h, w] that :meth:`classify` takes, and the auxiliary logits
+            float32 [B, C, h, w].
+        """
+        contextual, guess = self.head(self.encoder(self.normalise(images)))
+        return contextual, guess
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images float32 [B, 3, H, W] in 0..1 to object-contextual features float32 [B, F, h, w]."""
+        return self.look(images)[0]
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Features float32 [B, F, h, w] to logits float32 [B, C, h, w]."""
+        logits: Tensor = self.head.classifier(features)
+        return logits
+
+    def outputs(self, images: Tensor) -> dict[str, Tensor]:
+        """``main`` and ``aux``, the head's first guess, logits float32 [B, C, H, W]."""
+        contextual, guess = self.look(images)
+        logits = {"main": self.classify(contextual), "aux": guess}
+        size = images.shape[-2:]
+        return {
+            name: F.interpolate(each, size=size, mode="bilinear", align_corners=False) for name, each in logits.items()
+        }
+
+
+def hrnet_ocr(
+    num_classes: int,
+    widths: Sequence[int] = W48,
+    modules: Sequence[int] = (1, 4, 3),
+    blocks: int = 4,
+    stem: int = 64,
+    width: int = 512,
+    keys: int = 256,
+) -> OCRNetwork:
+    """HRNet with OCR head, stride 4; as given HRNet-W48, and smaller where the arguments say so.
+
+    Args:
+        num_classes: number C of output channels.
+        widths: channels of HRNet's branches, see :class:`~seglift.models.hrnet.HRNet`, as are the next three.
+        modules: modules in its stages.
+        blocks: residual blocks in its branches.
+        stem: channels of its first convolutions.
+        width: channels of the contextual features.
+        keys: channels in which the head compares pixels and classes.
+    """
+    encoder = HRNet(widths, modules, blocks, stem)
+    return OCRNetwork(num_classes, encoder, encoder.channels, width, keys)
+
+
+class DilatedResNeXt50(nn.Module):
+    """ResNeXt-50 (32x4d) to its last stage, at stride 8: stages 3 and 4 dilated by 2 and 4. 2048 channels."""
+
+    channels = 2048
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = timm.create_model(
+            "resnext50_32x4d", pretrained=False, features_only=True, output_stride=8, out_indices=(4,)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images float32 [B, 3, H, W] to features [B, 2048, ~H/8, ~W/8]."""
+        last: Tensor = self.body(images)[-1]
+        return last
+
+
+def ocr_resnext50(num_classes: int, width: int = 512, keys: int = 256) -> OCRNetwork:
+    """OCR head on a ResNeXt-50 (32x4d) at stride 8.
+
+    Args:
+        num_classes: number C of output channels.
+        width: channels of the contextual features.
+        keys: channels in which the head compares pixels and classes.
+    """
+    return OCRNetwork(num_classes, DilatedResNeXt50(), DilatedResNeXt50.channels, width, keys)
