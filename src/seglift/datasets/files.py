@@ -26,7 +26,8 @@ class Listing:
     names: tuple[str, ...]
 
     def by_key(self, *endings: str) -> dict[str, Path]:
-        """Files whose name ends in one of ``endings`` (any case), by their relative name without that ending.
+        """Files whose name ends in one of ``endings`` (any case), by their relative name without that ending, in
+        natural order of these keys.
 
         Of several endings that fit one file the first given counts, so longer ones come first.
 
@@ -43,7 +44,7 @@ class Listing:
             other = found.setdefault(key, path)
             if other is not path:
                 raise UserError(f"{other} and {path} are two files for {key}, one is expected; remove one of them")
-        return found
+        return dict(sorted(found.items(), key=lambda entry: natural_key(entry[0])))
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,15 @@ def find_folder(root: Path, *choices: str) -> Path | None:
     Each is looked for directly in ``root``, then in every folder of ``root`` in natural order: archives that were
     unpacked into a folder of their own name leave such a wrapper (``leftImg8bit_trainvaltest/leftImg8bit``).
     """
-    for choice in choices:
-        if (root / choice).is_dir():
-            return root / choice
-    wrappers = [root / name for name in _entries(root) if (root / name).is_dir()]
-    candidates = (wrapper / choice for choice in choices for wrapper in wrappers)
-    return next((path for path in candidates if path.is_dir()), None)
+    return next(iter(find_folders(root, *choices)), None)
+
+
+def find_folders(root: Path, *choices: str) -> list[Path]:
+    """All folders that :func:`find_folder` looks at, in its order: for archives that were each unpacked by itself."""
+    direct = [root / choice for choice in choices]
+    wrappers = [root / name for name in _entries(root)]
+    candidates = [*direct, *(wrapper / choice for choice in choices for wrapper in wrappers)]
+    return [path for path in candidates if path.is_dir()]
 
 
 def require_folder(root: Path, *choices: str, dataset: str) -> Path:
@@ -94,10 +98,13 @@ def wrong_root(root: Path, looked_for: Sequence[str], dataset: str) -> UserError
     if not root.is_dir():
         what = "is a file" if root.exists() else "does not exist"
         return UserError(f"the {dataset} root {root} {what}, a folder with {wanted} is expected; {advice}")
-    entries = _entries(root)
-    more = f" and {len(entries) - _SHOWN} more" if len(entries) > _SHOWN else ""
-    found = ", ".join(entries[:_SHOWN]) + more if entries else "nothing"
-    return UserError(f"{root} is no {dataset} root: looked for {wanted}, found {found}; {advice}")
+    parts = looked_for[0].split("/")
+    parents = ["/".join(parts[:depth]) for depth in range(len(parts) - 1, 0, -1)]
+    shown = next((path for path in (find_folder(root, parent) for parent in parents) if path is not None), root)
+    where = "" if shown == root else f" in {shown}"
+    return UserError(
+        f"{root} is no {dataset} root: looked for {wanted}, found {_show(_entries(shown))}{where}; {advice}"
+    )
 
 
 def scan_files(folder: Path, depth: int = 0) -> Listing:
@@ -168,6 +175,11 @@ def check_unique(names: Sequence[str], where: str) -> None:
         if name in seen:
             raise UserError(f"{where} has two images called {name}, names must differ; remove or rename one")
         seen.add(name)
+
+
+def _show(entries: Sequence[str]) -> str:
+    more = f" and {len(entries) - _SHOWN} more" if len(entries) > _SHOWN else ""
+    return ", ".join(entries[:_SHOWN]) + more if entries else "nothing"
 
 
 def _least(files: Mapping[str, Path]) -> str:
