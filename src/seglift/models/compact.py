@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seglift.base.errors import UserError
 from seglift.models.aspp import ASPP, conv_norm
+from seglift.models.encoders import create_encoder
 from seglift.models.network import SegmentationNetwork
-
-LOW_LEVEL_STRIDE = 4
 
 
 class CompactDeepLab(SegmentationNetwork):
@@ -50,10 +47,10 @@ class CompactDeepLab(SegmentationNetwork):
     ) -> None:
         super().__init__(num_classes, feature_channels=width)
         self.coordinates = coordinates
-        self.encoder, channels, strides = _create_encoder(encoder, output_stride)
-        self._low = strides.index(LOW_LEVEL_STRIDE)
-        self.aspp = ASPP(channels[-1], width, rates)
-        self.low_level = conv_norm(channels[self._low], low_level, 1)
+        made = create_encoder(encoder, output_stride)
+        self.encoder, self._low = made.module, made.low
+        self.aspp = ASPP(made.channels[-1], width, rates)
+        self.low_level = conv_norm(made.channels[made.low], low_level, 1)
         self.fuse = nn.Sequential(
             conv_norm(width + low_level + 2 * coordinates, width, 3),
             conv_norm(width, width, 3),
@@ -84,24 +81,3 @@ def coordinate_channels(like: Tensor) -> Tensor:
     axes = [(2 * torch.arange(n, dtype=like.dtype, device=like.device) + 1) / n - 1 for n in (height, width)]
     y, x = torch.meshgrid(*axes, indexing="ij")
     return torch.stack([x, y]).expand(batch, 2, height, width)
-
-
-def _create_encoder(name: str, output_stride: int) -> tuple[nn.Module, list[int], list[int]]:
-    """The encoder, and channels and stride of each feature map it gives."""
-    if name not in timm.list_models():
-        near = timm.list_models(f"*{name.split('_', maxsplit=1)[0]}*")[:5]
-        hint = f"near it: {', '.join(near)}" if near else "see timm.list_models()"
-        raise UserError(f"no encoder is called {name!r}; give the name of a timm network ({hint})")
-    try:
-        encoder = timm.create_model(name, pretrained=False, features_only=True, output_stride=output_stride)
-    except (TypeError, NotImplementedError, AssertionError) as error:
-        raise UserError(
-            f"encoder {name} has no features at output stride {output_stride} ({error}); choose a convolutional one"
-        ) from error
-    strides: list[int] = encoder.feature_info.reduction()
-    if LOW_LEVEL_STRIDE not in strides or strides[-1] != output_stride:
-        raise UserError(
-            f"encoder {name} gives features at strides {strides}, expected {LOW_LEVEL_STRIDE} and {output_stride};"
-            " choose another encoder or output stride"
-        )
-    return encoder, list(encoder.feature_info.channels()), strides

@@ -26,7 +26,7 @@ WIDE_RESNET_RULES = (
     (r"^encoder\.stages\.", ""),
     (r"\.body\.", ".convs."),
     (r"\.shortcut\.", ".proj_conv."),
-    (r"\.norm(\d)\.", r".bn\1.0."),
+    (r"\.norm(\d)\.", r".bn\1."),
 )
 CLASSIFIER = "final.6.weight"
 LEFTOVERS = (r"criterion\..*",)

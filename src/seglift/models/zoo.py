@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,11 +13,17 @@ from seglift.base.errors import UserError
 from seglift.base.seeding import derive_seed
 from seglift.models.compact import CompactDeepLab
 from seglift.models.compact_unet import CompactUNet
+from seglift.models.deeplab import DeepLabV3, DeepLabV3Plus
 from seglift.models.network import SegmentationNetwork
 
 NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
     "compact_deeplab": CompactDeepLab,
     "compact_unet": CompactUNet,
+    "deeplabv3": DeepLabV3,
+    "deeplabv3plus": DeepLabV3Plus,
+    "deeplabv3plus_seresnext50": partial(DeepLabV3Plus, encoder="seresnext50_32x4d"),
+    "deeplabv3plus_wideresnet38": partial(DeepLabV3Plus, encoder="wide_resnet38"),
+    "deeplabv3plus_xception71": partial(DeepLabV3Plus, encoder="xception71", output_stride=16),
 }
 
 
