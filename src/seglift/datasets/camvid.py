@@ -125,7 +125,8 @@ def open_camvid(root: Path, split: str = "train", classes: int = 11, video: Path
             f"give a root with {STILLS} and {STILL_LABELS}, or 11 classes"
         )
     space = get_space(f"camvid{classes}")
-    items, notes = [], []
+    items: list[Item] = []
+    notes: list[str] = []
     for part in parts:
         names, left_out = _names(part)
         notes += left_out
