@@ -1,9 +1,9 @@
 """BDD100K semantic segmentation (Yu et al., CVPR 2020): 7000 / 1000 / 2000 images, masks of Cityscapes train ids.
 
 Layouts: ``images/10k/SPLIT/ID.jpg`` with ``labels/sem_seg/masks/SPLIT/ID.png``, and the older
-``seg/images/SPLIT/ID.jpg`` with ``seg/labels/SPLIT/ID_train_id.png``. Instances, where ``labels/ins_seg/bitmasks`` is there, are PNGs of four 8-bit
-channels: R the category of the instance task (1 person, 2 rider, 3 car, 4 truck, 5 bus, 6 train, 7 motorcycle,
-8 bicycle), G attribute bits, B * 256 + A the number of the instance.
+``seg/images/SPLIT/ID.jpg`` with ``seg/labels/SPLIT/ID_train_id.png``. Instances, where ``labels/ins_seg/bitmasks`` is
+there, are PNGs of four 8-bit channels: R the category of the instance task (1 person, 2 rider, 3 car, 4 truck, 5 bus,
+6 train, 7 motorcycle, 8 bicycle), G attribute bits, B * 256 + A the number of the instance.
 """
 
 from __future__ import annotations
