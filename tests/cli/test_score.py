@@ -138,14 +138,19 @@ def test_an_out_of_label(clip, label, score, tmp_path):
     assert f"6 frames: mIoU {100 * found['miou']:.1f}" in printed
 
 
-def test_names_of_cityscapes(clip, noisy, score):
+def test_names_of_cityscapes(clip, noisy, score, save):
     whole, _ = score(noisy)
     for index, stem in enumerate(clip.stems):
         (clip.truth / f"{stem}.png").rename(clip.truth / f"ulm_000000_{index:06d}_gtFine_labelIds.png")
         (noisy / f"{stem}.png").rename(noisy / f"ulm_000000_{index:06d}_leftImg8bit.png")
     (clip.truth / "ulm_000000_000000_gtFine_color.png").write_bytes(b"skipped")
-    (clip.truth / "ulm_000000_000000_gtFine_instanceIds.png").write_bytes(b"skipped")
     assert score(noisy)[0] == whole
+    # An instance file adds scores and alters none.
+    name = "ulm_000000_000000_gtFine_"
+    save(clip.truth / f"{name}instanceIds.png", pixels(clip.truth / f"{name}labelIds.png").astype(np.uint16))
+    found, _ = score(noisy)
+    assert found["iiou"]["car"] == 0.0 and found["iiou"]["bus"] is None
+    assert {key: found[key] for key in whole} == whole
 
 
 def test_missing_predictions(clip, noisy, run, score):

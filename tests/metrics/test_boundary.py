@@ -71,6 +71,17 @@ def test_equal_to_the_definition(seed, tolerance):
     assert score.mean() == pytest.approx(np.mean([f for f in wanted if f is not None]))
 
 
+@pytest.mark.parametrize(("tolerance", "pixels"), zip(module.TOLERANCES, (3, 5, 9, 12), strict=True))
+def test_tolerances_in_pixels_of_a_street_image(tolerance, pixels):
+    """An edge shifted by so many pixels at 2048x1024 is found, by one more it is not."""
+    truth = np.zeros((1024, 2048), np.uint8)
+    truth[:, :1000] = 1
+    for shift, wanted in ((pixels, 1.0), (pixels + 1, 0.0)):
+        score = BoundaryF.empty(2, tolerance)
+        score.update(np.roll(truth, shift, 1) | truth, truth)
+        assert score.per_class().tolist() == [wanted, wanted]
+
+
 @settings(deadline=None)
 @given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=7)))
 def test_boundary_map_equals_the_definition(mask):

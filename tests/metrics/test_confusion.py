@@ -43,6 +43,17 @@ def test_counts_equal_a_loop_over_pixels(prediction, truth):
     np.testing.assert_array_equal(confusion.counts, wanted)
 
 
+def test_counts_beyond_what_a_histogram_holds_are_added_in_parts(monkeypatch):
+    rng = np.random.default_rng(0)
+    prediction, truth = (rng.integers(0, 4, (3, 13, 7), dtype=np.uint8)[:, ::2] for _ in range(2))
+    whole, parts = Confusion.empty(4), Confusion.empty(4)
+    whole.update(prediction, truth)
+    monkeypatch.setattr(module, "_EXACT_COUNTS", 10)
+    parts.update(prediction, truth)
+    assert whole.counts.sum() == truth.size
+    np.testing.assert_array_equal(whole.counts, parts.counts)
+
+
 @given(st.lists(st.tuples(maps(st.integers(0, 3)), maps(st.integers(0, 2))), max_size=4))
 def test_merging_equals_one_pass_in_any_order(pairs):
     whole, merged = Confusion.empty(3), Confusion.empty(3)

@@ -8,14 +8,28 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
-    parser.add_argument("pred", type=Path, metavar="PRED", help="an OUT of `seglift label` or a folder of label PNGs")
-    parser.add_argument("truth", type=Path, metavar="GT", help="folder of ground-truth label PNGs")
+    parser.add_argument(
+        "pred", type=Path, metavar="PRED", help="an OUT of `label` or `predict`, or a folder or tree of PNGs"
+    )
+    parser.add_argument(
+        "truth",
+        type=Path,
+        metavar="GT",
+        help="folder or tree of ground-truth PNGs; *_instanceIds.png beside them add the instance-level IoU",
+    )
     parser.add_argument("--space", required=True, metavar="NAME|FILE", help="label space: a name or a YAML/JSON file")
     parser.add_argument(
         "--keyframes", type=Path, metavar="DIR", help="leave these out; adds scores by distance to them"
     )
     parser.add_argument("--between", action="store_true", help="only frames strictly between first and last keyframe")
     parser.add_argument("--allow-missing", action="store_true", help="leave out ground truth without prediction")
+    parser.add_argument(
+        "--boundary-tolerance",
+        type=float,
+        default=0.005,
+        metavar="T",
+        help="of boundary F, share of the image diagonal (default: 0.005, 12 pixels at 2048x1024)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores (fractions 0..1) to FILE")
 
 
@@ -31,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         keyframes=arguments.keyframes,
         between=arguments.between,
         allow_missing=arguments.allow_missing,
+        tolerance=arguments.boundary_tolerance,
     )
     if arguments.json is not None:
         write_json(arguments.json, scores.as_json())

@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _IGNORE = 255
+TOLERANCE = 0.005
+TOLERANCES = (0.00088, 0.001875, 0.00375, TOLERANCE)
+"""Shares of the diagonal at which the field reports boundary F: 3, 5, 9 and 12 pixels at 2048x1024."""
 
 Mask = NDArray[np.bool_]
 
@@ -45,7 +48,7 @@ class BoundaryF:
 
     sums: NDArray[np.float64]
     images: NDArray[np.int64]
-    tolerance: float = 0.005
+    tolerance: float = TOLERANCE
 
     def __post_init__(self) -> None:
         if self.sums.ndim != 1 or self.sums.shape != self.images.shape or not self.tolerance > 0:
@@ -55,7 +58,7 @@ class BoundaryF:
             )
 
     @classmethod
-    def empty(cls, num_classes: int, tolerance: float = 0.005) -> Self:
+    def empty(cls, num_classes: int, tolerance: float = TOLERANCE) -> Self:
         """No image counted yet; ``num_classes`` is C, 1 to 255."""
         if not 1 <= num_classes <= _IGNORE:
             raise ValueError(f"number of classes must be 1..255, got {num_classes}")

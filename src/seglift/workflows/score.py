@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -12,15 +12,22 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from seglift.base.ahead import work_ahead
 from seglift.base.errors import UserError
-from seglift.base.progress import say
+from seglift.base.progress import ProgressBar, say
+from seglift.base.threads import worker_count
+from seglift.labels.instances import count_disagreement, read_cityscapes
 from seglift.labels.reading import read_label
 from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
-from seglift.metrics.boundary import BoundaryF
+from seglift.metrics.boundary import TOLERANCE, BoundaryF
 from seglift.metrics.confusion import Confusion
-from seglift.video.clip import check_label_size, pair_labels
-from seglift.video.stems import instance_stem, is_companion, label_stem, natural_key
+from seglift.metrics.instance_iou import CITYSCAPES_SIZES, InstanceIoU
+from seglift.video.clip import check_label_size
+from seglift.workflows.score_files import find_distances, find_instances, list_labels, list_predictions, pair_trees
+
+SHOW_PROGRESS_FROM = 50
+"""Fewer frames are scored before anybody wonders."""
 
 
 @dataclass
@@ -34,6 +41,9 @@ class Scores:
         by_distance: confusion by distance to the nearest keyframe (frames, from 1).
         frames: number of frames scored.
         missing: ground truth left out because there was no prediction.
+        instances: instance-level IoU of the frames whose ground truth has an instance file; None without any.
+        instance_frames: number of these frames.
+        disagreeing: pixels at which a ground-truth label and its instance file are of different classes.
     """
 
     space: LabelSpace
@@ -42,9 +52,27 @@ class Scores:
     by_distance: dict[int, Confusion] = field(default_factory=dict)
     frames: int = 0
     missing: int = 0
+    instances: InstanceIoU | None = None
+    instance_frames: int = 0
+    disagreeing: int = 0
+
+    @classmethod
+    def empty(cls, space: LabelSpace, tolerance: float = TOLERANCE) -> Scores:
+        """No frame scored yet; boundary F within ``tolerance`` (see :class:`BoundaryF`)."""
+        return cls(space, Confusion.empty(space.num_train), BoundaryF.empty(space.num_train, tolerance))
+
+    def average_sizes(self) -> Mapping[str, float] | None:
+        """Average sizes of objects for the instance-level IoU: Cityscapes' published ones, None: the ground truth's."""
+        things = {self.space.train_names[n] for n in self.space.thing_train_ids}
+        return CITYSCAPES_SIZES if self.space.name == "cityscapes" and things <= CITYSCAPES_SIZES.keys() else None
 
     def as_json(self) -> dict[str, Any]:
-        """The contract of ``score --json``: fractions 0..1, null where a class or category is absent."""
+        """The contract of ``score --json``: fractions 0..1, null where a class or category is absent.
+
+        With instance files also ``iiou`` and ``category_iiou`` (things only), their means, and where the average sizes
+        of objects come from.
+        """
+        instances = {} if self.instances is None else self._instance_numbers(self.instances)
         return {
             **_numbers(self.confusion, self.space),
             "boundary_f": _number(self.boundary.mean()) if self.boundary is not None else None,
@@ -53,7 +81,40 @@ class Scores:
                 for distance, confusion in sorted(self.by_distance.items())
             },
             "frames": self.frames,
+            **instances,
         }
+
+    def _instance_numbers(self, instances: InstanceIoU) -> dict[str, Any]:
+        classes, categories = self.instance_scores(instances)
+        return {
+            "iiou": {name: _number(value) for name, value in classes.items()},
+            "category_iiou": {name: _number(value) for name, value in categories.items()},
+            "mean_iiou": _number(mean_known(classes.values())),
+            "mean_category_iiou": _number(mean_known(categories.values())),
+            "average_sizes": "ground truth" if self.average_sizes() is None else "cityscapes",
+        }
+
+    def instance_scores(self, instances: InstanceIoU) -> tuple[dict[str, float], dict[str, float]]:
+        """Instance-level IoU 0..1 by thing class and by category of things; NaN where absent."""
+        sizes = self.average_sizes()
+        values = instances.iou(sizes)
+        things = {self.space.train_names[n]: float(values[n]) for n in self.space.thing_train_ids}
+        return things, instances.category_iou(sizes)
+
+    def __iadd__(self, other: Scores) -> Scores:
+        self.confusion += other.confusion
+        if self.boundary is not None and other.boundary is not None:
+            self.boundary += other.boundary
+        for distance, confusion in other.by_distance.items():
+            known = self.by_distance.get(distance)
+            self.by_distance[distance] = confusion if known is None else known + confusion
+        if other.instances is not None:
+            self.instances = other.instances if self.instances is None else self.instances + other.instances
+        self.frames += other.frames
+        self.missing += other.missing
+        self.instance_frames += other.instance_frames
+        self.disagreeing += other.disagreeing
+        return self
 
 
 def score_folders(
@@ -63,42 +124,81 @@ def score_folders(
     keyframes: Path | None = None,
     between: bool = False,
     allow_missing: bool = False,
+    tolerance: float = TOLERANCE,
 ) -> Scores:
-    """Scores a folder of label PNGs.
+    """Scores label PNGs.
 
     Args:
-        prediction: an OUT of ``label`` (its ``labels/`` is taken) or a folder of PNGs.
-        truth: folder of ground-truth PNGs; stems are matched as in ``label``.
+        prediction: an OUT of ``label`` or ``predict`` (its ``labels/`` is taken), or a folder or tree of PNGs.
+        truth: folder or tree of ground-truth PNGs; stems are matched as in ``label``. Where ``*_instanceIds.png`` lie
+            beside them, things get the instance-level IoU, too.
         space_name: label space, a name or a file.
         keyframes: folder of the keyframes' labels: these frames are left out, and scores by distance added.
         between: only frames strictly between the first and the last keyframe.
         allow_missing: leave out ground truth that has no prediction, instead of refusing.
+        tolerance: of boundary F, share of the image diagonal.
 
     Raises:
         UserError: nothing to score, missing predictions, sizes that differ, ids outside the space.
     """
     space = get_space(space_name)
+    if not 0 < tolerance < 1:
+        raise UserError(f"--boundary-tolerance is {tolerance}, expected above 0 and below 1; 0.005 is usual")
     predictions = list_predictions(prediction)
-    stems = [label_stem(path.stem) for path in predictions]
-    truths = pair_labels(stems, truth, allow_unmatched=True)
-    missing = _missing(truth, truths)
-    if missing and not allow_missing:
+    pairs = pair_trees(predictions, list_labels(truth, f"give ground-truth PNGs named after {predictions.names[0]}"))
+    if pairs.missing and not allow_missing:
         raise UserError(
-            f"{len(missing)} labels of {truth} have no prediction in {prediction} (first: {missing[0]}); "
+            f"{len(pairs.missing)} labels of {truth} have no prediction in {prediction} (first: {pairs.missing[0]}); "
             "predict them too or add --allow-missing"
         )
     if between and keyframes is None:
         raise UserError("--between needs to know the keyframes; add --keyframes DIR")
     if keyframes is None and (prediction / "frames.jsonl").is_file():
         say("keyframes are scored too, as they were drawn; add --keyframes DIR to leave them out")
-    distances = _distances(stems, keyframes, between) if keyframes is not None else dict.fromkeys(truths, 0)
-    chosen = [index for index in sorted(truths) if index in distances]
+    distances = find_distances(pairs, keyframes, between) if keyframes is not None else dict.fromkeys(pairs.found, 0)
+    chosen = [(*files, distances[index]) for index, files in pairs.found.items() if index in distances]
     if not chosen:
         raise UserError(f"no frame of {prediction} is left to score against {truth}; check stems and keyframes")
-    scores = Scores(space, Confusion.empty(space.num_train), BoundaryF.empty(space.num_train), missing=len(missing))
-    for index in chosen:
-        add_frame(scores, predictions[index], truths[index], distances[index])
+    scores = Scores.empty(space, tolerance)
+    scores.missing = len(pairs.missing)
+    with ProgressBar(len(chosen), "scoring", "frames", quiet=len(chosen) < SHOW_PROGRESS_FROM) as bar:
+        for one in work_ahead(lambda files: score_frame(space, *files, tolerance=tolerance), chosen, worker_count()):
+            scores += one
+            bar.advance()
+    if scores.disagreeing:
+        say(f"ground-truth labels and instance files name different classes at {scores.disagreeing} pixels")
     return scores
+
+
+def score_frame(
+    space: LabelSpace, prediction: Path, truth: Path, distance: int = 0, tolerance: float = TOLERANCE
+) -> Scores:
+    """Scores of one frame of label files; ``distance`` 0 means: of no keyframe.
+
+    An instance file beside ``truth`` is taken into account.
+
+    Raises:
+        UserError: sizes differ or ids are outside the space.
+    """
+    true_index, index = read_label(truth, space), read_label(prediction, space)
+    size = (true_index.shape[0], true_index.shape[1])
+    check_label_size(prediction, index.shape, size)
+    own = Scores.empty(space, tolerance)
+    own.frames = 1
+    true_labels, labels = space.to_train(true_index), space.to_train(index)
+    own.confusion.update(labels, true_labels)
+    if own.boundary is not None:
+        own.boundary.update(labels, true_labels)
+    if distance > 0:
+        own.by_distance[distance] = own.confusion
+    path = find_instances(truth)
+    if path is not None:
+        raw, number = read_cityscapes(path, space)
+        check_label_size(path, raw.shape, size)
+        own.instances, own.instance_frames = InstanceIoU.empty(space), 1
+        own.instances.update(index, true_index, raw, number)
+        own.disagreeing = count_disagreement(space.decode(true_index), raw)
+    return own
 
 
 def add_frame(scores: Scores, prediction: Path, truth: Path, distance: int) -> Confusion:
@@ -107,69 +207,16 @@ def add_frame(scores: Scores, prediction: Path, truth: Path, distance: int) -> C
     Raises:
         UserError: sizes differ or ids are outside the space.
     """
-    space = scores.space
-    true_labels = space.to_train(read_label(truth, space))
-    labels = space.to_train(read_label(prediction, space))
-    check_label_size(prediction, labels.shape, (true_labels.shape[0], true_labels.shape[1]))
-    own = Confusion.empty(space.num_train)
-    own.update(labels, true_labels)
-    scores.confusion += own
-    if scores.boundary is not None:
-        scores.boundary.update(labels, true_labels)
-    if distance > 0:
-        known = scores.by_distance.get(distance, Confusion.empty(space.num_train))
-        scores.by_distance[distance] = known + own
-    scores.frames += 1
-    return own
+    tolerance = TOLERANCE if scores.boundary is None else scores.boundary.tolerance
+    own = score_frame(scores.space, prediction, truth, distance, tolerance)
+    scores += own
+    return own.confusion
 
 
-def list_predictions(folder: Path) -> list[Path]:
-    """Label PNGs of an OUT of ``label`` or of a plain folder, in natural order.
-
-    Raises:
-        UserError: there is no such folder, no PNG in it, or two PNGs of one frame.
-    """
-    labels = folder / "labels" if (folder / "labels").is_dir() else folder
-    if not labels.is_dir():
-        raise UserError(f"{folder} is not a folder; give an OUT of seglift label or a folder of label PNGs")
-    paths = _label_pngs(labels)
-    if not paths:
-        raise UserError(f"no label PNG in {labels}; give an OUT of seglift label or a folder of label PNGs")
-    seen: dict[str, Path] = {}
-    for path in paths:
-        other = seen.setdefault(label_stem(path.stem), path)
-        if other is not path:
-            raise UserError(f"{other.name} and {path.name} in {labels} both belong to one frame; keep one of them")
-    return paths
-
-
-def _label_pngs(folder: Path) -> list[Path]:
-    paths = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() == ".png"
-        and not path.name.startswith(".")
-        and not is_companion(path.stem)
-        and instance_stem(path.stem) is None
-    ]
-    return sorted(paths, key=lambda path: natural_key(path.stem))
-
-
-def _missing(truth: Path, found: dict[int, Path]) -> list[str]:
-    used = set(found.values())
-    return [path.name for path in _label_pngs(truth) if path not in used]
-
-
-def _distances(stems: Sequence[str], keyframes: Path, between: bool) -> dict[int, int]:
-    """Distance to the nearest keyframe by index of the frame, keyframes and what ``between`` cuts away left out."""
-    keys = sorted(pair_labels(stems, keyframes, allow_unmatched=True))
-    if not keys:
-        raise UserError(f"no label in {keyframes} belongs to a scored frame; give the folder that label was given")
-    return {
-        index: min(abs(index - key) for key in keys)
-        for index in range(len(stems))
-        if index not in keys and (not between or keys[0] < index < keys[-1])
-    }
+def mean_known(values: Iterable[float]) -> float:
+    """Mean of the values that are not NaN; NaN without any."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def _number(value: float) -> float | None:
@@ -201,8 +248,9 @@ def format_scores(scores: Scores) -> str:
     lines.append(render_table("IoU by class", ("class", "IoU"), _class_rows(confusion, space)))
     categories = confusion.category_iou(space.categories)
     if len(categories) < space.num_train:
-        by_category = ((name, percent(value)) for name, value in categories.items())
-        lines.append(render_table("IoU by category", ("category", "IoU"), by_category))
+        lines.append(render_table("IoU by category", ("category", "IoU"), _percents(categories)))
+    if scores.instances is not None:
+        lines += _instance_lines(scores, scores.instances)
     if scores.by_distance:
         by_distance = (
             (str(k), percent(c.miou()), percent(c.pixel_accuracy())) for k, c in sorted(scores.by_distance.items())
@@ -211,6 +259,21 @@ def format_scores(scores: Scores) -> str:
             render_table("By distance to the nearest keyframe", ("frames", "mIoU", "pixel accuracy"), by_distance)
         )
     return "\n".join(lines)
+
+
+def _instance_lines(scores: Scores, instances: InstanceIoU) -> Iterator[str]:
+    classes, categories = scores.instance_scores(instances)
+    source = "this ground truth's" if scores.average_sizes() is None else "the published"
+    means = f"iIoU {percent(mean_known(classes.values()))}, category iIoU {percent(mean_known(categories.values()))}"
+    frames = "" if scores.instance_frames == scores.frames else f", {scores.instance_frames} frames with instances"
+    yield f"{means} (objects weighted by {source} average sizes{frames})"
+    yield render_table("Instance-level IoU by class", ("class", "iIoU"), _percents(classes))
+    if categories:
+        yield render_table("Instance-level IoU by category", ("category", "iIoU"), _percents(categories))
+
+
+def _percents(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    return ((name, percent(value)) for name, value in values.items())
 
 
 def _class_rows(confusion: Confusion, space: LabelSpace) -> Iterator[tuple[str, str]]:
