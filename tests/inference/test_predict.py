@@ -60,6 +60,58 @@ def test_the_models_working_size_is_used_and_the_result_full_size() -> None:
     assert model.seen[1:] == [(48, 80), (16, 27), (48, 80)]
 
 
+def blocks(height: int = 96, width: int = 160) -> np.ndarray:
+    """Plain squares of red, green and blue, 16 pixels wide."""
+    colors = np.random.default_rng(0).integers(0, 3, (height // 16, width // 16))
+    return (np.eye(3, dtype=np.uint8)[colors] * 255).repeat(16, 0).repeat(16, 1)
+
+
+def test_every_way_of_looking_is_the_identity_for_an_equivariant_model() -> None:
+    """A model that sees one pixel at a time moves and mirrors with its input: flip and tiles change nothing, scales
+    nothing but the blended edges."""
+    image = blocks()
+    plain = predict_logits(Colors(), image)
+    once = predict_logits(Colors(), image, InferenceSettings(flip=True, tile=40, overlap=1 / 3))
+    assert torch.allclose(once, plain, atol=1e-5)
+    for average in ("logits", "probabilities"):
+        settings = InferenceSettings(
+            scales=(0.5, 1.0, 2.0), flip=True, tile=64, overlap=1 / 3, growing_tiles=True, average=average
+        )
+        found = predict_logits(Colors(), image, settings).argmax(0).view(6, 16, 10, 16)[:, 2:-2, :, 2:-2]
+        assert torch.equal(found, plain.argmax(0).view(6, 16, 10, 16)[:, 2:-2, :, 2:-2])
+    flat = np.full((50, 70, 3), (10, 20, 30), np.uint8)
+    settings = InferenceSettings(scales=(0.5, 1.0, 1.5, 2.0), flip=True, tile=24, overlap=1 / 3)
+    assert torch.allclose(predict_logits(Colors(), flat, settings), predict_logits(Colors(), flat), atol=1e-5)
+
+
+def test_tiles_grow_with_the_scales_above_one() -> None:
+    model = Colors()
+    settings = InferenceSettings(scales=(0.5, 1.0, 2.0), tile=48, overlap=1 / 3)
+    predict_logits(model, blocks(), replace(settings, growing_tiles=True))
+    assert sorted(set(model.seen)) == [(48, 48), (96, 96)]
+    counts = [model.seen.count((48, 48)), model.seen.count((96, 96))]
+    assert counts == [1 * 2 + 3 * 5, 3 * 5]  # 48x80 and 96x160 at stride 32, 192x320 at stride 64
+    model.seen.clear()
+    predict_logits(model, blocks(), settings)
+    assert set(model.seen) == {(48, 48)}
+
+
+def test_one_size_for_all_and_results_back_by_nearest_neighbour() -> None:
+    model = Colors()
+    image = picture(30, 100)
+    settings = InferenceSettings(size=(60, 80))
+    logits = predict_logits(model, image, settings)
+    assert model.seen == [(60, 80)]
+    seen = predict_logits(Colors(), image, settings)
+    inside = Predictor(model, settings)._at_working_size(image_to_tensor(image))[0]
+    rows = np.floor((np.arange(30) + 0.5) * 60 / 30).astype(int)
+    columns = np.floor((np.arange(100) + 0.5) * 80 / 100).astype(int)
+    assert torch.equal(seen, inside[:, rows][:, :, columns])
+    assert logits.argmax(0)[0].tolist() == [0] * 50 + [2] * 50
+    with pytest.raises(UserError, match="size"):
+        InferenceSettings(size=(8, 100))
+
+
 def test_images_beyond_the_bound_are_seen_in_tiles() -> None:
     model = Colors()
     settings = InferenceSettings(max_pixels=1000)

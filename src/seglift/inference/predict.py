@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from seglift.inference.multi_scale import multi_scale_logits, resize
 from seglift.inference.semantic_model import SemanticModel, preferred_short_side
@@ -34,7 +35,10 @@ class Predictor:
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
         """Images float32 [B, 3, H, W] in 0..1 to logits float32 [B, C, H, W]."""
-        return resize(self._at_working_size(images), images.shape[-2], images.shape[-1])
+        logits, size = self._at_working_size(images), (images.shape[-2], images.shape[-1])
+        if self.settings.size is not None:
+            return F.interpolate(logits, size, mode="nearest-exact")
+        return resize(logits, *size)
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
@@ -45,20 +49,25 @@ class Predictor:
         return resize(images, *working_size(self.model, images.shape[-2], images.shape[-1], self.settings))
 
     def _at_working_size(self, images: Tensor) -> Tensor:
-        settings = self.settings
+        settings, seen = self.settings, self._shrunk(images)
+        height = seen.shape[-2]
 
-        def tiled(seen: Tensor) -> Tensor:
-            tile = tile_size(seen.shape[-2], seen.shape[-1], settings.tile, settings.max_pixels)
-            return sliding_logits(self.model.logits, seen, tile, settings.overlap)
+        def tiled(view: Tensor) -> Tensor:
+            side = settings.tile
+            if side is not None and settings.growing_tiles:
+                side = round(side * max(view.shape[-2] / height, 1.0))
+            tile = tile_size(view.shape[-2], view.shape[-1], side, settings.max_pixels)
+            return sliding_logits(self.model.logits, view, tile, settings.overlap)
 
-        seen = self._shrunk(images)
         if getattr(self.model, "wants_places", False):
             seen = torch.cat((seen, image_places(seen)), dim=1)
         return multi_scale_logits(tiled, seen, settings.scales, settings.flip, settings.average)
 
 
 def working_size(model: SemanticModel, height: int, width: int, settings: InferenceSettings) -> tuple[int, int]:
-    """(height, width) at which the model sees an image of that size: never larger, proportions kept."""
+    """(height, width) at which the model sees such an image: ``settings.size``, else never larger, proportions kept."""
+    if settings.size is not None:
+        return settings.size
     wanted = settings.short_side
     if wanted == "image":
         return height, width

@@ -26,6 +26,11 @@ class InferenceSettings:
     """Share of a tile that it has in common with the next, 0 to below 1."""
     max_pixels: int = 1 << 20
     """Largest image, in pixels, that the model sees at once; larger ones are cut into tiles."""
+    size: tuple[int, int] | None = None
+    """Height and width that every image is brought to, whatever its own; results are put back by nearest neighbour (the
+    rule of Zhu et al., CVPR 2019, for KITTI: 384, 1280). Takes the place of ``short_side``."""
+    growing_tiles: bool = False
+    """Whether tiles at a scale above 1 are larger by it, so that they show as much of the scene (Zhu et al.)."""
 
     def __post_init__(self) -> None:
         """Refuses impossible values with a UserError."""
@@ -36,6 +41,7 @@ class InferenceSettings:
             "average": (self.average in {"logits", "probabilities"}, "logits or probabilities"),
             "tile": (self.tile is None or self.tile >= 16, "at least 16, or none"),
             "overlap": (0 <= self.overlap < 1, "0 to below 1"),
+            "size": (self.size is None or min(self.size) >= 16, "16 or more pixels each, or none"),
             "max_pixels": (self.max_pixels >= 256, "at least 256"),
         }
         for name, (holds, expected) in rules.items():
