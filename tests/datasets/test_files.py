@@ -57,7 +57,7 @@ def test_root_that_is_no_folder(tmp_path: Path, name: str, what: str) -> None:
 
 def test_scan_stops_at_depth_and_leaves_out_hidden_files(tmp_path: Path) -> None:
     touch(tmp_path, "b10.png", "b9.png", "city/a.png", "city/deep/c.png", "._b9.png", ".hidden/x.png")
-    assert scan_files(tmp_path).names == ("b9.png", "b10.png")
+    assert scan_files(tmp_path).names == ("b10.png", "b9.png")
     assert set(scan_files(tmp_path, depth=1).names) == {"b9.png", "b10.png", "city/a.png"}
     with pytest.raises(UserError, match="cannot read the folder"):
         scan_files(tmp_path / "absent")

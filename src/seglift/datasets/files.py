@@ -19,7 +19,7 @@ class Listing:
 
     Attributes:
         folder: the folder that was scanned.
-        names: paths relative to it with ``/`` between folders, in natural order; hidden files are left out.
+        names: paths relative to it with ``/`` between folders, sorted as text; hidden files are left out.
     """
 
     folder: Path
@@ -113,7 +113,7 @@ def scan_files(folder: Path, depth: int = 0) -> Listing:
     Raises:
         UserError: a folder cannot be read.
     """
-    return Listing(folder, tuple(sorted(_walk(folder, "", depth), key=natural_key)))
+    return Listing(folder, tuple(sorted(_walk(folder, "", depth))))
 
 
 def pair_files(images: Mapping[str, Path], labels: Mapping[str, Path], where: str) -> Pairing:
