@@ -42,8 +42,9 @@ def load_model(spec: str | Path, space: LabelSpace, device: str | torch.device =
     """Loads a semantic model.
 
     Args:
-        spec: a ``.safetensors`` file that seglift trained, a folder with ``best.safetensors`` in it, or ``hf:`` and
-            the id or folder of a transformers model.
+        spec: a ``.safetensors`` file that seglift trained, a folder with ``best.safetensors`` in it, a released
+            checkpoint (``.pth``, ``.pt``, ``.tar``; see ``models.published``), or ``hf:`` and the id or folder of a
+            transformers model.
         space: label space whose evaluated classes the logits are to have.
         device: where the model works.
 
@@ -56,8 +57,11 @@ def load_model(spec: str | Path, space: LabelSpace, device: str | torch.device =
 
         return load_hub_model(text.removeprefix(HUB_PREFIX), space, device)
     from seglift.inference.checkpoint import load_checkpoint
+    from seglift.inference.published import PUBLISHED_SUFFIXES, load_published_model
 
     path = Path(spec)
+    if path.suffix in PUBLISHED_SUFFIXES and not path.is_dir():
+        return load_published_model(path, space, device)
     if path.is_dir() and not any(path.glob("*.safetensors")) and (path / "config.json").exists():
         raise UserError(f"{path} is a transformers model, expected a seglift checkpoint; write {HUB_PREFIX}{path}")
     return load_checkpoint(path, space, device)

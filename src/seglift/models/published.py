@@ -16,10 +16,11 @@ from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.models.network import SegmentationNetwork
 from seglift.models.published_deeplab import DEEPLAB_LAYOUTS
 from seglift.models.published_file import read_state_dict
+from seglift.models.published_hrnet import HRNET_LAYOUTS
 from seglift.models.published_layout import PublishedLayout
 from seglift.models.zoo import build
 
-LAYOUTS: dict[str, PublishedLayout] = {**DEEPLAB_LAYOUTS}
+LAYOUTS: dict[str, PublishedLayout] = {**DEEPLAB_LAYOUTS, **HRNET_LAYOUTS}
 SPACES_BY_CLASSES: dict[int, str] = {19: "cityscapes", 65: "mapillary", 11: "camvid11"}
 
 COUNTER = ".num_batches_tracked"
@@ -58,8 +59,16 @@ def load_published(path: Path) -> PublishedModel:
         UserError: no such file, not one of tensors, more in it than weights, no network that we know, or tensors
             missing, left over or of the wrong shape (the first are named).
     """
-    tensors = read_state_dict(path)
-    name, num_classes = _recognise(tensors, path)
+    return from_tensors(read_state_dict(path), str(path))
+
+
+def from_tensors(tensors: Mapping[str, Tensor], what: str) -> PublishedModel:
+    """The network that ``tensors``, by their published names, belong to; ``what`` they are called in errors.
+
+    Raises:
+        UserError: see :func:`load_published`.
+    """
+    name, num_classes = _recognise(tensors, what)
     layout = LAYOUTS[name]
     config = layout.config(num_classes)
     network = build(config, seed=0)
@@ -84,7 +93,7 @@ def _expected(name: str, num_classes: int) -> Shapes:
     return {layout.published_name(ours): tuple(tensor.shape) for ours, tensor in network.state_dict().items()}
 
 
-def _recognise(tensors: Mapping[str, Tensor], path: Path) -> tuple[str, int]:
+def _recognise(tensors: Mapping[str, Tensor], what: str) -> tuple[str, int]:
     """Name of the layout and number of classes."""
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     closest: tuple[int, str, list[str]] | None = None
@@ -100,12 +109,12 @@ def _recognise(tensors: Mapping[str, Tensor], path: Path) -> tuple[str, int]:
     if closest is None:
         known = "; ".join(layout.released for layout in LAYOUTS.values())
         raise UserError(
-            f"{path} holds {len(found)} tensors ({', '.join(list(found)[:3])}, ...), expected those of a released"
+            f"{what} holds {len(found)} tensors ({', '.join(list(found)[:3])}, ...), expected those of a released"
             f" network; the known ones are: {known}"
         )
     count, name, differences = closest
     raise UserError(
-        f"{path} looks like {LAYOUTS[name].released}, but {'; '.join(differences[:3])} ({count} differences in all);"
+        f"{what} looks like {LAYOUTS[name].released}, but {'; '.join(differences[:3])} ({count} differences in all);"
         " give the released file unchanged"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,8 @@ def _kind(value: object) -> str:
 
 def _read(path: Path) -> object:
     try:
-        with torch.serialization.safe_globals(_numpy_scalars()):
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_numpy_scalars()):
+            warnings.simplefilter("ignore")  # of pickles that torch.save does not write; they are refused below
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or foreign pickle can fail in any way
         refused = re.search(r"GLOBAL (\S+)", str(error)) if isinstance(error, pickle.UnpicklingError) else None
