@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,23 +24,31 @@ def stem(seconds, camera=5):
     return f"170908_{hours:02d}{minutes:02d}{rest:05d}_Camera_{camera}"
 
 
-def write(root, road, record, times, camera=5, label=True):
+@cache
+def encoded(kind, value):
+    content = io.BytesIO()
+    Image.fromarray(np.full((3, 4, 3) if kind == "JPEG" else (3, 4), value, np.uint8)).save(content, kind)
+    return content.getvalue()
+
+
+def write(root, road, record, times, camera=5):
     place = f"{record}/Camera {camera}"
     images, labels = root / road / "ColorImage" / place, root / road / "Label" / place
     images.mkdir(parents=True)
     labels.mkdir(parents=True)
     for number, time in enumerate(times):
-        Image.fromarray(np.full((3, 4, 3), number, np.uint8)).save(images / f"{stem(time, camera)}.jpg", quality=100)
-        if label:
-            Image.fromarray(np.full((3, 4), 33, np.uint8)).save(labels / f"{stem(time, camera)}_bin.png")
-            Image.fromarray(np.full((3, 4), 33, np.uint8)).save(labels / f"{stem(time, camera)}_instanceIds.png")
+        (images / f"{stem(time, camera)}.jpg").write_bytes(encoded("JPEG", number))
+        (labels / f"{stem(time, camera)}_bin.png").write_bytes(encoded("PNG", 33))
+        (labels / f"{stem(time, camera)}_instanceIds.png").write_bytes(encoded("PNG", 33))
 
 
-@pytest.fixture
-def root(tmp_path):
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Five records of 23 frames."""
+    root = tmp_path_factory.mktemp("apolloscape")
     for number in range(1, 6):
-        write(tmp_path, "road01_ins", f"Record{number:03d}", [0.1 * step for step in range(23)])
-    return tmp_path
+        write(root, "road01_ins", f"Record{number:03d}", [0.1 * step for step in range(23)])
+    return root
 
 
 def test_centre_of_each_partition(root):
@@ -92,7 +102,10 @@ def test_cameras_and_roads_are_kept_apart(tmp_path):
                      for road, kind in ((1, "ins"), (2, "seg")) for camera in (5, 6)}  # fmt: skip
 
 
-def test_what_is_left_out_is_counted(root):
+def test_what_is_left_out_is_counted(tmp_path):
+    root = tmp_path
+    for record in ("Record001", "Record002"):
+        write(root, "road01_ins", record, [0.1 * step for step in range(22)])
     labels = root / "road01_ins" / "Label" / "Record001" / "Camera 5"
     (labels / f"{stem(0.0)}_bin.png").unlink()
     (labels / f"{stem(77.0)}_bin.png").write_bytes(b"")

@@ -14,7 +14,7 @@ from seglift.base.errors import UserError
 from seglift.base.seeding import numpy_generator
 from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source
 from seglift.datasets.files import check_choice, count_note, find_folder, scan_files, wrong_root
-from seglift.labels.space_file import get_space
+from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.video.stems import natural_key
 
 PARTITION = 21
@@ -86,7 +86,7 @@ def open_apolloscape(
     ordered = tuple(sorted(items, key=lambda item: natural_key(item.name)))
     images = tuple(tuple(item.image for item in part) for part in partitions)
     return Dataset(
-        "apolloscape", root, split, get_space("apolloscape"), ordered, PartitionNeighbours(places, images), notes
+        "apolloscape", root, split, BUILTIN_SPACES["apolloscape"], ordered, PartitionNeighbours(places, images), notes
     )
 
 
@@ -149,7 +149,7 @@ def cut_partitions(frames: list[Frame]) -> Iterator[tuple[Frame, ...]]:
 
 
 def frame_time(stem: str) -> int | None:
-    """Milliseconds since 1970 of a frame named ``170908_061502408_Camera_5`` (date, time with milliseconds), else None."""
+    """Milliseconds since 1970 of a frame named ``170908_061502408_Camera_5`` (date and time), else None."""
     match = _FRAME.fullmatch(stem)
     if match is None:
         return None
@@ -208,7 +208,7 @@ def _alone(these: dict[str, Path], those: dict[str, Path]) -> list[str]:
 
 
 def _items(drive: str, number: int, frames: tuple[Frame, ...]) -> tuple[Item, ...]:
-    space = get_space("apolloscape")
+    space = BUILTIN_SPACES["apolloscape"]
     return tuple(
         Item(
             f"{drive}_{frame.name}",

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from seglift.base.errors import UserError
 from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source, no_neighbours
+from seglift.datasets.derived import MappedLabel, mapped_table
 from seglift.datasets.files import check_choice, count_note, find_folder, pair_files, scan_files, wrong_root
-from seglift.labels.reading import read_label
-from seglift.labels.space import Array8, LabelSpace, look_up
-from seglift.labels.space_file import get_space
-from seglift.video.fingerprint import sample_fingerprint
+from seglift.labels.builtin import BUILTIN_SPACES
+from seglift.labels.space import LabelSpace
 from seglift.video.folder import IMAGE_SUFFIXES
 from seglift.video.stems import label_stem, natural_key
 
@@ -45,24 +42,6 @@ _VAL_0016E5 = range(7959, 8160)
 
 
 @dataclass(frozen=True)
-class GroupedLabel:
-    """A label file in the 32 classes, read as the 11: ``read`` gives uint8 [H, W] index of ``camvid11``."""
-
-    path: Path
-
-    def read(self) -> Array8:
-        """The labels; UserError where the file cannot be read or has unknown colours."""
-        return look_up(_group_table(), read_label(self.path, get_space("camvid32")))
-
-    def fingerprint(self) -> str:
-        """64 hexadecimal digits over size and 16 blocks of the file."""
-        return sample_fingerprint(self.path)
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-
-@dataclass(frozen=True)
 class VideoFrames:
     """Neighbours by number: ``0001TP_006690`` at offset -1 is ``0001TP_006689``.
 
@@ -74,6 +53,8 @@ class VideoFrames:
 
     def __call__(self, item: Item, offset: int) -> Source | None:
         """The frame ``offset`` frames (of the 30 fps video) after ``item``; None where there is no such file."""
+        if offset == 0:
+            return item.image
         match = _NAME.fullmatch(item.name)
         number = int(match["frame"]) + offset if match else -1
         if match is None or number < 0:
@@ -124,7 +105,7 @@ def open_camvid(root: Path, split: str = "train", classes: int = 11, video: Path
             f"the labels in {root} have CamVid's 11 classes, 32 are only in the original files; "
             f"give a root with {STILLS} and {STILL_LABELS}, or 11 classes"
         )
-    space = get_space(f"camvid{classes}")
+    space = BUILTIN_SPACES[f"camvid{classes}"]
     items: list[Item] = []
     notes: list[str] = []
     for part in parts:
@@ -223,7 +204,9 @@ def _names(part: _Part) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _item(part: _Part, name: str, space: LabelSpace, grouped: bool) -> Item:
     path = part.labels[name]
-    label = GroupedLabel(path) if grouped else LabelFile(path, space)
+    label = (
+        MappedLabel(LabelFile(path, BUILTIN_SPACES["camvid32"]), _group_table()) if grouped else LabelFile(path, space)
+    )
     return Item(name, ImageFile(part.images[name]), label, clip=name.rpartition("_")[0] or None)
 
 
@@ -256,10 +239,8 @@ def _video_frames(folder: Path) -> Callable[[Item, int], Source | None]:
 
 
 @cache
-def _group_table() -> Array8:
-    """Index of camvid11 by index of camvid32, uint8 [256]."""
-    table = np.full(256, get_space("camvid11").unknown_index, np.uint8)
-    fine = {entry.name: index for index, entry in enumerate(get_space("camvid32").classes)}
-    for index, entry in enumerate(get_space("camvid11").classes):
-        table[[fine[name] for name in GROUPS[entry.name]]] = index
-    return table
+def _group_table() -> tuple[int, ...]:
+    """Index of camvid11 by index of camvid32."""
+    fine, coarse = BUILTIN_SPACES["camvid32"], BUILTIN_SPACES["camvid11"]
+    train_of_name = {name: entry.train_id for entry in coarse.classes for name in GROUPS[entry.name]}
+    return mapped_table(fine, coarse, {entry.id: train_of_name[entry.name] for entry in fine.classes})

@@ -13,7 +13,7 @@ from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source
 from seglift.datasets.files import check_choice, count_note, find_folder, scan_files, wrong_root
 from seglift.datasets.nyuv2_mat import ClassMap, MatImage, MatLabel, read_class_map, read_frame_names, read_split
 from seglift.datasets.nyuv2_raw import RawNeighbours
-from seglift.labels.space_file import get_space
+from seglift.labels.builtin import BUILTIN_SPACES
 
 LABELLED, SPLITS_FILE, CLASS_MAP = "nyu_depth_v2_labeled.mat", "splits.mat", "classMapping40.mat"
 SPLITS = ("train", "test")
@@ -31,7 +31,9 @@ class ExportedNeighbours:
 
     def __call__(self, item: Item, offset: int) -> Source | None:
         """The frame half a second times ``offset`` after ``item``; None where there is none."""
-        path = self.files.get(neighbour_key(item.name, offset)) if offset else None
+        if offset == 0:
+            return item.image
+        path = self.files.get(neighbour_key(item.name, offset))
         return None if path is None else ImageFile(path)
 
 
@@ -125,12 +127,12 @@ def _open_published(root: Path, labelled: Path, split: str, raw: Path | None) ->
         for number in sorted(numbers[split])
     )
     neighbour = no_neighbours if raw is None else raw_neighbours(frames, numbers["test"], raw)
-    return Dataset("nyuv2", root, split, get_space("nyuv2"), items, neighbour)
+    return Dataset("nyuv2", root, split, BUILTIN_SPACES["nyuv2"], items, neighbour)
 
 
 def _label_reader(labelled: Path) -> Callable[[int], Source]:
     """Gives the label of a picture by its number (from 1)."""
-    space = get_space("nyuv2")
+    space = BUILTIN_SPACES["nyuv2"]
     folder = labelled.parent / "labels40"
     if not (labelled.parent / CLASS_MAP).is_file() and folder.is_dir():
         return lambda number: LabelFile(folder / f"{item_name(number)}.png", space)
@@ -142,7 +144,7 @@ def _open_exported(root: Path, folder: Path, split: str) -> Dataset:
     images = scan_files(folder / "images").by_key(".png", ".jpg", ".ppm")
     labels = scan_files(folder / "labels40").by_key(".png") if (folder / "labels40").is_dir() else {}
     names = [item_name(number) for number in sorted(_exported_split(folder / "splits.json", split))]
-    space = get_space("nyuv2")
+    space = BUILTIN_SPACES["nyuv2"]
     items = tuple(
         Item(name, ImageFile(images[name]), LabelFile(labels[name], space))
         for name in names

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from seglift.base.files import write_json
 from seglift.base.progress import ProgressBar
-from seglift.datasets.dataset import Item, Source
+from seglift.datasets.dataset import Item, Source, no_neighbours
 from seglift.datasets.nyuv2 import CLASS_MAP, check_numbers, find_beside, item_name, neighbour_key, raw_neighbours
 from seglift.datasets.nyuv2_mat import MatImage, MatLabel, read_class_map, read_frame_names, read_split
 from seglift.datasets.nyuv2_raw import REACH
-from seglift.labels.space_file import get_space
+from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.labels.writing import write_png
+
+OFFSETS = tuple(offset for offset in range(-REACH, REACH + 1) if offset != 0)
 
 
 def export_nyuv2(mat: Path, splits: Path, raw: Path | None, out: Path, quiet: bool = False) -> None:
@@ -34,8 +36,8 @@ def export_nyuv2(mat: Path, splits: Path, raw: Path | None, out: Path, quiet: bo
     """
     numbers, frames = read_split(splits), read_frame_names(mat)
     check_numbers(numbers, len(frames), splits)
-    class_map, space = read_class_map(find_beside(mat, CLASS_MAP)), get_space("nyuv2")
-    near = None if raw is None else raw_neighbours(frames, numbers["test"], raw)
+    class_map, space = read_class_map(find_beside(mat, CLASS_MAP)), BUILTIN_SPACES["nyuv2"]
+    near = no_neighbours if raw is None else raw_neighbours(frames, numbers["test"], raw)
     train = frozenset(numbers["train"])
     everything = sorted(number for part in numbers.values() for number in part)
     with ProgressBar(len(everything), "exporting NYU-Depth V2", "images", quiet=quiet) as bar:
@@ -45,8 +47,8 @@ def export_nyuv2(mat: Path, splits: Path, raw: Path | None, out: Path, quiet: bo
             _write(out / "images" / f"{name}.png", image)
             # Index and id are the same numbers in this space.
             _write(out / "labels40" / f"{name}.png", MatLabel(mat, number - 1, class_map, space))
-            for offset in range(-REACH, REACH + 1) if near is not None and number in train else ():
-                neighbour = near(Item(name, image, None), offset) if near is not None else None
+            for offset in OFFSETS if number in train else ():
+                neighbour = near(Item(name, image, None), offset)
                 if neighbour is not None:
                     _write(out / "neighbors" / f"{neighbour_key(name, offset)}.png", neighbour)
             bar.advance()

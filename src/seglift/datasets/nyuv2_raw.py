@@ -40,9 +40,11 @@ class RawNeighbours:
     _chains: dict[tuple[str, int], tuple[Path, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, item: Item, offset: int) -> Source | None:
-        """The neighbour, None where there is none; ``offset`` -10..10 without 0."""
+        """The neighbour, None where there is none or ``offset`` is not -10..10."""
+        if offset == 0:
+            return item.image
         frame = self.frames.get(item.name)
-        if frame is None or not 1 <= abs(offset) <= REACH:
+        if frame is None or abs(offset) > REACH:
             return None
         place = frame, 1 if offset > 0 else -1
         if place not in self._chains:
