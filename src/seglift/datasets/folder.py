@@ -1,0 +1,128 @@
+"""The generic layout of seglift: a folder with images, labels and a space file; what every command writes as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seglift.base.errors import UserError
+from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source
+from seglift.datasets.files import Listing, check_choice, check_unique, count_note, scan_files, wrong_root
+from seglift.labels.space import LabelSpace
+from seglift.labels.space_file import get_space
+from seglift.video.folder import IMAGE_SUFFIXES
+from seglift.video.stems import natural_key
+
+SPACE_FILE = "space.yaml"
+_DEPTH = 8
+
+
+@dataclass(frozen=True)
+class ClipNeighbours:
+    """Neighbours by position in the clip.
+
+    Attributes:
+        places: clip and position in it by name of the item.
+        clips: images of each clip in natural order.
+    """
+
+    places: dict[str, tuple[str, int]]
+    clips: dict[str, tuple[Source, ...]]
+
+    def __call__(self, item: Item, offset: int) -> Source | None:
+        """The frame ``offset`` frames after ``item`` in its clip; None outside the clip and for stills."""
+        if offset == 0:
+            return item.image
+        clip, position = self.places.get(item.name, ("", 0))
+        frames = self.clips.get(clip, ())
+        return frames[position + offset] if 0 <= position + offset < len(frames) else None
+
+
+def open_folder(root: Path, split: str = "train", space: str | None = None) -> Dataset:
+    """A dataset in seglift's own layout.
+
+    ``space.yaml``, ``images/SPLIT/CLIP/STEM.*``, ``labels/SPLIT/CLIP/STEM.png`` for any of the images, and for any of
+    the labels ``instances/SPLIT/CLIP/STEM.png`` and ``confidence/SPLIT/CLIP/STEM.png``. Images directly in SPLIT are
+    stills. The frames of a clip are neighbours in natural order. Items are named ``CLIP_STEM``, stills ``STEM``; an
+    image without label is an item without label.
+
+    Args:
+        root: holds ``images``.
+        split: a folder in ``images``.
+        space: label space, a name or a file; needed where there is no ``space.yaml``, and stands above it.
+
+    Raises:
+        UserError: wrong root, unknown split, no label space, no image, two files of one name.
+    """
+    splits = folder_splits(root)
+    if not splits:
+        raise wrong_root(root, ("images/SPLIT",), "folder dataset")
+    check_choice(split, splits, f"the split of {root}")
+    found_space = _find_space(root, space)
+    listing = scan_files(root / "images" / split, _DEPTH)
+    images = listing.by_key(*IMAGE_SUFFIXES)
+    if not images:
+        raise UserError(f"no images in {listing.folder}; expected images/{split}/CLIP/STEM.png (or .jpg, ...)")
+    labels, instances, confidence = (
+        _beside(root / kind / split).by_key(".png") for kind in ("labels", "instances", "confidence")
+    )
+    items = tuple(
+        _item(key, images[key], labels.get(key), instances.get(key), confidence.get(key), found_space)
+        for key in sorted(images, key=natural_key)
+    )
+    check_unique([item.name for item in items], f"split {split} of {root}")
+    others = {"labels": labels, "instances": instances, "confidence maps": confidence}
+    notes = (_alone(found, images, kind, root) for kind, found in others.items())
+    kept = tuple(note for note in notes if note is not None)
+    return Dataset("folder", root, split, found_space, items, _neighbours(items), kept)
+
+
+def folder_splits(root: Path) -> tuple[str, ...]:
+    """The splits that ``root`` has; empty for a wrong root."""
+    if not (root / "images").is_dir():
+        return ()
+    found = (path.name for path in (root / "images").iterdir() if path.is_dir() and not path.name.startswith("."))
+    return tuple(sorted(found, key=natural_key))
+
+
+def _find_space(root: Path, space: str | None) -> LabelSpace:
+    if space is not None:
+        return get_space(space)
+    if not (root / SPACE_FILE).is_file():
+        raise UserError(f"{root} has no {SPACE_FILE}, which says what the labels mean; add it or give the option space")
+    return get_space(str(root / SPACE_FILE))
+
+
+def _beside(folder: Path) -> Listing:
+    return scan_files(folder, _DEPTH) if folder.is_dir() else Listing(folder, ())
+
+
+def _item(
+    key: str, image: Path, label: Path | None, instances: Path | None, confidence: Path | None, space: LabelSpace
+) -> Item:
+    clip, _, _ = key.rpartition("/")
+    return Item(
+        key.replace("/", "_"),
+        ImageFile(image),
+        None if label is None else LabelFile(label, space),
+        instances,
+        confidence,
+        clip or None,
+    )
+
+
+def _alone(found: Mapping[str, Path], images: Mapping[str, Path], kind: str, root: Path) -> str | None:
+    names = sorted(found.keys() - images.keys(), key=natural_key)
+    return count_note(names, f"{kind} of {root} without image left out")
+
+
+def _neighbours(items: tuple[Item, ...]) -> ClipNeighbours:
+    clips: dict[str, list[Source]] = {}
+    places: dict[str, tuple[str, int]] = {}
+    for item in items:
+        if item.clip is not None:
+            frames = clips.setdefault(item.clip, [])
+            places[item.name] = (item.clip, len(frames))
+            frames.append(item.image)
+    return ClipNeighbours(places, {clip: tuple(frames) for clip, frames in clips.items()})
