@@ -1,13 +1,13 @@
-"""Segmentation networks that end in an OCR head: on HRNet, and on a dilated ResNeXt-50."""
+"""Segmentation networks that end in an OCR head: on HRNet, and on encoders like a dilated ResNeXt-50."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import timm
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seglift.models.encoders import create_encoder
 from seglift.models.hrnet import W48, HRNet
 from seglift.models.network import SegmentationNetwork
 from seglift.models.ocr import OCRHead
@@ -82,29 +82,33 @@ def hrnet_ocr(
     return OCRNetwork(num_classes, encoder, encoder.channels, width, keys)
 
 
-class DilatedResNeXt50(nn.Module):
-    """ResNeXt-50 (32x4d) to its last stage, at stride 8: stages 3 and 4 dilated by 2 and 4. 2048 channels."""
+class DeepestMap(nn.Module):
+    """The last of the maps that an encoder gives."""
 
-    channels = 2048
-
-    def __init__(self) -> None:
+    def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
-        self.body = timm.create_model(
-            "resnext50_32x4d", pretrained=False, features_only=True, output_stride=8, out_indices=(4,)
-        )
+        self.body = encoder
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images float32 [B, 3, H, W] to features [B, 2048, ~H/8, ~W/8]."""
-        last: Tensor = self.body(images)[-1]
-        return last
+        """Normalised images float32 [B, 3, H, W] to features [B, channels, h, w]."""
+        deepest: Tensor = self.body(images)[-1]
+        return deepest
 
 
-def ocr_resnext50(num_classes: int, width: int = 512, keys: int = 256) -> OCRNetwork:
-    """OCR head on a ResNeXt-50 (32x4d) at stride 8.
+def ocr(
+    num_classes: int, encoder: str = "resnext50_32x4d", output_stride: int = 8, width: int = 512, keys: int = 256
+) -> OCRNetwork:
+    """OCR head on the deepest features of an encoder.
 
     Args:
         num_classes: number C of output channels.
+        encoder: a name that :func:`~seglift.models.encoders.create_encoder` knows.
+        output_stride: stride of its deepest features, 8, 16 or 32.
         width: channels of the contextual features.
         keys: channels in which the head compares pixels and classes.
+
+    Raises:
+        UserError: there is no such encoder, or it cannot give features at that stride.
     """
-    return OCRNetwork(num_classes, DilatedResNeXt50(), DilatedResNeXt50.channels, width, keys)
+    made = create_encoder(encoder, output_stride)
+    return OCRNetwork(num_classes, DeepestMap(made.module), made.channels[-1], width, keys)

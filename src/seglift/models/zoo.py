@@ -14,7 +14,9 @@ from seglift.base.seeding import derive_seed
 from seglift.models.compact import CompactDeepLab
 from seglift.models.compact_unet import CompactUNet
 from seglift.models.deeplab import DeepLabV3, DeepLabV3Plus
+from seglift.models.multi_scale_attention import hrnet_ocr_msa
 from seglift.models.network import SegmentationNetwork
+from seglift.models.ocr_networks import hrnet_ocr, ocr
 
 NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
     "compact_deeplab": CompactDeepLab,
@@ -24,6 +26,10 @@ NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
     "deeplabv3plus_seresnext50": partial(DeepLabV3Plus, encoder="seresnext50_32x4d"),
     "deeplabv3plus_wideresnet38": partial(DeepLabV3Plus, encoder="wide_resnet38"),
     "deeplabv3plus_xception71": partial(DeepLabV3Plus, encoder="xception71", output_stride=16),
+    "hrnet_w48_ocr": hrnet_ocr,
+    "hrnet_w48_ocr_msa": hrnet_ocr_msa,
+    "ocr": ocr,
+    "ocr_resnext50": partial(ocr, encoder="resnext50_32x4d", output_stride=8),
 }
 
 
