@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from seglift.base.errors import UserError
 from seglift.training.augmentation import AugmentationConfig, View, change_colors, random_view
 from seglift.training.sample import Sample
 
@@ -172,3 +173,62 @@ def test_hue_has_a_strength_of_its_own(hue: float | None, limit: float) -> None:
         assert not torch.allclose(changed, image, atol=1e-3)
     assert max(turned) <= limit + 0.01
     assert max(turned) >= 0.8 * limit
+
+
+@pytest.mark.parametrize("flip", [0.0, 1.0])
+@pytest.mark.parametrize("size", [(60, 80), (30, 40), (90, 100)])
+def test_views_share_no_memory_with_the_sample(size: tuple[int, int], flip: float) -> None:
+    sample = numbered()
+    config = AugmentationConfig(scale=(1.0, 1.0), flip=flip, jitter=0, blur=None)
+    view = random_view(sample, size, config, np.random.default_rng(0))
+    for part in (view.image, view.label, view.weight, view.places):
+        assert part.is_contiguous()
+        part.zero_()
+    assert np.array_equal(sample.image, numbered().image)
+    assert np.array_equal(sample.label, numbered().label)
+    assert np.array_equal(sample.weight, numbered().weight)
+
+
+def test_every_place_that_shows_the_point_is_equally_likely() -> None:
+    config = AugmentationConfig(scale=(1.0, 1.0), flip=0.0, jitter=0, blur=None)
+    firsts = []
+    for seed in range(600):
+        view = random_view(numbered(), (20, 20), config, np.random.default_rng(seed), (30, 5))
+        firsts.append((int(view.label[0, 0]), int(view.weight[0, 0])))
+    rows, columns = np.array(firsts).T
+    # 20 rows and 6 columns (the image ends left of the others) are possible; 100 expected for each column.
+    assert set(rows.tolist()) == set(range(11, 31))
+    assert set(columns.tolist()) == set(range(6))
+    assert all(60 < count < 140 for count in np.bincount(columns))
+
+
+def test_a_point_in_an_image_smaller_than_the_crop_changes_nothing() -> None:
+    config = AugmentationConfig(scale=(1.0, 1.0), flip=0.0, jitter=0, blur=None)
+    view = random_view(numbered(), (80, 100), config, np.random.default_rng(0), (59, 79))
+    assert np.array_equal(view.label[10:70, 10:90].numpy(), numbered().label)
+    assert view.label[:10].eq(255).all()
+
+
+def test_reduced_labels_take_the_pixel_nearest() -> None:
+    config = AugmentationConfig(scale=(0.5, 0.5), flip=0.0, jitter=0, blur=None)
+    view = random_view(numbered(), (30, 40), config, np.random.default_rng(0))
+    # Centres lie between two pixels; floor(x + 0.5) takes the later one.
+    assert view.label[:, 0].tolist() == list(range(1, 60, 2))
+    assert view.weight[0].tolist() == list(range(1, 80, 2))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"scale": (2.0, 0.5)}, "scale is"),
+        ({"scale": (0.0, 0.5)}, "scale is"),
+        ({"aspect": 1.0}, "aspect is 1.0"),
+        ({"flip": 1.5}, "flip is 1.5"),
+        ({"jitter": -0.1}, "jitter is -0.1"),
+        ({"hue": 0.7}, "hue is 0.7"),
+        ({"blur": (0.0, 1.0)}, "blur is"),
+    ],
+)
+def test_impossible_values(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        AugmentationConfig(**values)  # type: ignore[arg-type]
