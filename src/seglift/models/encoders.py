@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,7 +68,7 @@ def create_encoder(name: str, output_stride: int) -> Encoder:
     if name in OWN_ENCODERS:
         return OWN_ENCODERS[name](output_stride)
     if name not in timm.list_models():
-        near = timm.list_models(f"*{name.split('_', maxsplit=1)[0]}*")[:5]
+        near = difflib.get_close_matches(name, [*OWN_ENCODERS, *timm.list_models()], n=5)
         hint = f"near it: {', '.join(near)}" if near else "see timm.list_models()"
         raise UserError(
             f"no encoder is called {name!r}; give {', '.join(OWN_ENCODERS)} or the name of a timm network ({hint})"

@@ -41,7 +41,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def _kind(value: object) -> str:
-    return "nothing" if isinstance(value, Mapping) and not value else f"a {type(value).__name__}"
+    return "nothing" if isinstance(value, Mapping) and not value else f"something of type {type(value).__name__}"
 
 
 def _read(path: Path) -> object:
