@@ -38,19 +38,19 @@ def summarize(label: Array8, tile: int, num_classes: int) -> LabelSummary:
         ValueError: a train id that is neither below C nor 255.
     """
     height, width = label.shape
-    _, lengths, classes = _find_runs(label)
-    pixels = _sum_by_class(classes, lengths, IGNORE_TRAIN_ID + 1)
-    if pixels[num_classes:IGNORE_TRAIN_ID].any():
-        wrong = num_classes + int(np.flatnonzero(pixels[num_classes:])[0])
-        raise ValueError(f"train ids below {num_classes} or 255 expected, got {wrong}")
     side = min(tile, height, width)
     points, train_ids = [np.zeros((0, 2), np.int32)], [np.zeros(0, np.uint8)]
+    pixels = np.zeros(num_classes, np.int64)
     corners = itertools.product(tile_starts(height, side), tile_starts(width, side)) if side else ()
     for top, left in corners:
-        found, centroids = find_centroids(label[top : top + side, left : left + side], num_classes)
-        train_ids.append(found)
+        count, centroids = find_centroids(label[top : top + side, left : left + side], num_classes)
+        train_ids.append(np.flatnonzero(count).astype(np.uint8))
         points.append(centroids + np.array([top, left], np.int32))
-    return LabelSummary(pixels[:num_classes], np.concatenate(points), np.concatenate(train_ids))
+        pixels += count
+    if side and (height % side or width % side):
+        runs = _find_runs(label)  # tiles overlap and count pixels twice
+        pixels = _sum_by_class(runs, runs.lengths, num_classes)
+    return LabelSummary(pixels, np.concatenate(points), np.concatenate(train_ids))
 
 
 def tile_starts(length: int, side: int) -> list[int]:
@@ -59,28 +59,55 @@ def tile_starts(length: int, side: int) -> list[int]:
     return starts if starts[-1] == length - side else [*starts, length - side]
 
 
-def find_centroids(label: Array8, num_classes: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Classes present in ``label`` uint8 [h, w] (uint8 [K], ascending), and for each the integer mean of the rows and
-    of the columns of its pixels (int32 [K, 2]). Works on runs of equal pixels, of which labels have few and long ones.
+def find_centroids(label: Array8, num_classes: int) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Where the classes of a label are; works on runs of equal pixels, of which labels have few and long ones.
+
+    Args:
+        label: uint8 [h, w] train ids, 255 = ignore.
+        num_classes: number C of train ids.
+
+    Returns:
+        int64 [C], pixels of each class; int32 [K, 2], for each class that has any the integer mean of the rows and of
+        the columns of its pixels.
+
+    Raises:
+        ValueError: a train id that is neither below C nor 255.
     """
-    starts, lengths, classes = _find_runs(label)
-    rows, columns = np.divmod(starts, label.shape[1])
-    # All sums are integers below 2**53, so float64 holds them exactly.
-    count = _sum_by_class(classes, lengths, num_classes)
-    row_sum = _sum_by_class(classes, rows * lengths, num_classes)
-    column_sum = _sum_by_class(classes, (2 * columns + lengths - 1) * lengths // 2, num_classes)
+    runs = _find_runs(label)
+    count = _sum_by_class(runs, runs.lengths, num_classes)
+    row_sum = _sum_by_class(runs, runs.rows * runs.lengths, num_classes)
+    column_sum = _sum_by_class(runs, (runs.columns + 0.5 * (runs.lengths - 1)) * runs.lengths, num_classes)
     present = np.flatnonzero(count)
     means = np.stack((row_sum[present] // count[present], column_sum[present] // count[present]), axis=1)
-    return present.astype(np.uint8), means.astype(np.int32)
+    return count, means.astype(np.int32)
 
 
-def _find_runs(label: Array8) -> tuple[NDArray[np.int64], NDArray[np.int64], Array8]:
-    """First pixel (in reading order), length and class of each run of equal pixels within a row."""
+@dataclass(frozen=True, eq=False)
+class _Runs:
+    """Runs of equal pixels within the rows of a label: class, row, first column and length of each.
+
+    Numbers are float64, which ``bincount`` adds fastest; sums of integers below 2**53 are exact.
+    """
+
+    classes: NDArray[np.intp]
+    rows: NDArray[np.float64]
+    columns: NDArray[np.float64]
+    lengths: NDArray[np.float64]
+
+
+def _find_runs(label: Array8) -> _Runs:
+    height, width = label.shape
     begins = np.ones(label.shape, bool)
     np.not_equal(label[:, 1:], label[:, :-1], out=begins[:, 1:])
     starts = np.flatnonzero(begins)
-    return starts, np.diff(starts, append=label.size), label.ravel()[starts]
+    rows = np.repeat(np.arange(height, dtype=np.float64), np.count_nonzero(begins, axis=1))
+    lengths = np.diff(starts, append=label.size).astype(np.float64)
+    return _Runs(label.ravel()[starts].astype(np.intp), rows, starts - rows * width, lengths)
 
 
-def _sum_by_class(classes: Array8, values: NDArray[np.int64], num_classes: int) -> NDArray[np.int64]:
-    return np.bincount(classes, weights=values, minlength=num_classes)[:num_classes].astype(np.int64)
+def _sum_by_class(runs: _Runs, values: NDArray[np.float64], num_classes: int) -> NDArray[np.int64]:
+    sums = np.bincount(runs.classes, weights=values, minlength=IGNORE_TRAIN_ID + 1).astype(np.int64)
+    foreign = np.flatnonzero(sums[num_classes:IGNORE_TRAIN_ID])
+    if len(foreign):
+        raise ValueError(f"train ids below {num_classes} or 255 expected, got {num_classes + int(foreign[0])}")
+    return sums[:num_classes]
