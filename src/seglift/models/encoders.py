@@ -81,8 +81,9 @@ def _timm_encoder(name: str, output_stride: int) -> Encoder:
     try:
         module = timm.create_model(name, pretrained=False, features_only=True, **options)
     except (TypeError, NotImplementedError, AssertionError, RuntimeError) as error:
+        reason = str(error) or "timm cannot dilate it"
         raise UserError(
-            f"encoder {name} has no features at output stride {output_stride} ({error}); choose a convolutional one"
+            f"encoder {name} has no features at output stride {output_stride} ({reason}); choose a convolutional one"
         ) from error
     _dilate_stages(module, output_stride)
     strides = tuple(min(stride, output_stride) for stride in module.feature_info.reduction())
