@@ -20,6 +20,7 @@ from seglift import __version__
 COMMANDS = {
     "demo": "make a short street video, label it by every method, score all, write a report",
     "label": "label every frame of a video from a few labelled ones: the main job",
+    "predict": "segment every frame of a video, or every image of a tree, with a model",
     "score": "compare labels with ground truth: IoU per class, mIoU, accuracy, boundary F",
     "streets": "write the procedural street dataset",
 }

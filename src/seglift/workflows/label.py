@@ -125,7 +125,7 @@ class _Run:
             for gap in unfinished:
                 self._label_gap(gap, frozenset(done), keys, method, writer)
 
-    def _copy_keyframe(self, index: int, key: str, writer: FrameWriter) -> None:
+    def _copy_keyframe(self, index: int, key: str, writer: FrameWriter[FrameResult]) -> None:
         path = self.plan.keyframe_at[index].label
         data = path.read_bytes()
         labels = self.plan.space.decode(read_label(path, self.plan.space))
@@ -135,7 +135,7 @@ class _Run:
         writer.submit(self.plan.clip.frames.stems[index], result, self._entry(index, None, key))
 
     def _label_gap(
-        self, gap: Gap, done: frozenset[int], keys: dict[int, str], method: Method, writer: FrameWriter
+        self, gap: Gap, done: frozenset[int], keys: dict[int, str], method: Method, writer: FrameWriter[FrameResult]
     ) -> None:
         config = self.plan.config
         spill = Spill(self.output.work / _gap_folder(gap, keys))
