@@ -105,3 +105,27 @@ def test_missing_extra_and_misshapen_tensors_are_named() -> None:
     mixed = tensors("HRNet", 19) | {"ocr.aux_head.2.weight": torch.zeros(65, 720, 1, 1)}
     with pytest.raises(UserError, match=r"ocr\.aux_head\.2\.weight is 65x720x1x1"):
         from_tensors(mixed, "x.pth")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("encoder.stem.1.bias", "backbone.bn1.bias"),
+        ("encoder.stem.4.bias", "backbone.bn2.bias"),
+        ("head.attention.query.0.weight", "ocr.ocr_distri_head.object_context_block.f_pixel.0.weight"),
+        ("head.attention.key.0.weight", "ocr.ocr_distri_head.object_context_block.f_object.0.weight"),
+        ("head.attention.key.1.bias", "ocr.ocr_distri_head.object_context_block.f_object.1.0.bias"),
+        ("head.attention.key.4.bias", "ocr.ocr_distri_head.object_context_block.f_object.3.0.bias"),
+        ("head.attention.value.0.weight", "ocr.ocr_distri_head.object_context_block.f_down.0.weight"),
+        ("head.project.1.bias", "ocr.conv3x3_ocr.1.0.bias"),
+        ("head.fuse.1.bias", "ocr.ocr_distri_head.conv_bn_dropout.1.0.bias"),
+    ],
+)
+def test_tensors_of_equal_shape_are_not_mixed_up(ours: str, theirs: str) -> None:
+    assert HRNET_LAYOUTS["HRNet"].published_name(ours) == theirs
+    assert HRNET_LAYOUTS["HRNet_Mscale"].published_name(f"network.{ours}") == theirs
+
+
+def test_layers_of_the_attention_head_are_in_order() -> None:
+    names = [HRNET_LAYOUTS["HRNet_Mscale"].published_name(f"attention.{index}.weight") for index in (0, 1, 3, 4, 6)]
+    assert names == [f"scale_attn.{layer}.weight" for layer in ("conv0", "bn0", "conv1", "bn1", "conv2")]
