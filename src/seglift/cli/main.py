@@ -18,6 +18,7 @@ from typing import NoReturn
 from seglift import __version__
 
 COMMANDS = {
+    "check": "read every file of a dataset once: what is wrong, neighbours, class histogram",
     "demo": "make a short street video, label it by every method, score all, write a report",
     "label": "label every frame of a video from a few labelled ones: the main job",
     "predict": "segment every frame of a video, or every image of a tree, with a model",
