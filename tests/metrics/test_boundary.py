@@ -82,6 +82,15 @@ def test_tolerances_in_pixels_of_a_street_image(tolerance, pixels):
         assert score.per_class().tolist() == [wanted, wanted]
 
 
+@pytest.mark.parametrize("radius", [1, 2, 5, 13, 24, 25])
+def test_both_ways_to_widen_agree(radius, monkeypatch):
+    mask = np.random.default_rng(radius).random((70, 90)) < 0.001
+    mask[3, 4] = True
+    by_disk = module._dilate(mask, radius)
+    monkeypatch.setattr(module, "_LARGEST_DISK", 0)
+    np.testing.assert_array_equal(by_disk, module._dilate(mask, radius))
+
+
 @settings(deadline=None)
 @given(hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, max_side=7)))
 def test_boundary_map_equals_the_definition(mask):

@@ -14,6 +14,8 @@ _IGNORE = 255
 TOLERANCE = 0.005
 TOLERANCES = (0.00088, 0.001875, 0.00375, TOLERANCE)
 """Shares of the diagonal at which the field reports boundary F: 3, 5, 9 and 12 pixels at 2048x1024."""
+_LARGEST_DISK = 24
+"""Up to this radius dilating by a disk is faster than the distance transform, of which it is a fifth at 12 pixels."""
 
 Mask = NDArray[np.bool_]
 
@@ -132,6 +134,10 @@ def _boundary_f(prediction: Mask, truth: Mask, radius: int) -> float:
 
 def _dilate(mask: Mask, radius: int) -> Mask:
     """Pixels within the Euclidean distance ``radius`` of the mask, which is not empty."""
+    if radius <= _LARGEST_DISK:
+        rows, columns = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+        disk = (rows**2 + columns**2 <= radius**2).astype(np.uint8)
+        return np.asarray(cv2.dilate(mask.view(np.uint8), disk)).view(np.bool_)
     distance = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     near: Mask = distance <= math.sqrt(radius * radius + 0.5)
     return near
