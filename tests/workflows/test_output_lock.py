@@ -27,7 +27,7 @@ with only_writer(out, out / "work"):
 def test_one_writer_at_a_time(tmp_path: Path) -> None:
     work = tmp_path / "out" / "work"
     with only_writer(tmp_path / "out", work):
-        with pytest.raises(UserError, match="another seglift label is writing to"), only_writer(work.parent, work):
+        with pytest.raises(UserError, match="another seglift command is writing to"), only_writer(work.parent, work):
             raise AssertionError("two writers")
         with only_writer(tmp_path, tmp_path / "other"):
             pass

@@ -38,7 +38,7 @@ def only_writer(out: Path, work: Path) -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(
-                    f"another seglift label is writing to {out}; wait until it is done, or choose another --out"
+                    f"another seglift command is writing to {out}; wait until it is done, or choose another --out"
                 ) from None
             except OSError:
                 pass  # a file system without locks
