@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from seglift.base.errors import UserError
-from seglift.training.fit_config import FitConfig, make_optimizer
+from seglift.training.fit_config import FitConfig
+from seglift.training.optimizers import make_optimizer
 
 
 def test_betas_reach_adamw_and_shape_the_weights() -> None:
@@ -32,3 +33,23 @@ def test_learning_rate_follows_the_schedule_by_share_of_steps() -> None:
     assert config.learning_rate_at(10) == pytest.approx(0.005)
     assert config.learning_rate_at(20) == pytest.approx(0.01)
     assert config.learning_rate_at(110) == pytest.approx(0.01 * 0.5025)
+
+
+def test_poly_by_step_and_by_epoch() -> None:
+    config = FitConfig(epochs=5, learning_rate=0.02, schedule="poly", power=2.0).resolved(steps_per_epoch=10)
+    assert (config.steps, config.validate_every) == (50, 10)
+    assert config.learning_rate_at(25, 10) == pytest.approx(0.02 * 0.5**2)
+    by_epoch = FitConfig(steps=50, learning_rate=0.02, schedule="poly", power=2.0, schedule_per="epoch")
+    rates = [by_epoch.learning_rate_at(step, 10) for step in range(50)]
+    assert rates == pytest.approx([0.02 * (1 - step // 10 / 5) ** 2 for step in range(50)])
+
+
+def test_warmup_rises_to_the_schedule() -> None:
+    config = FitConfig(steps=10, learning_rate=1.0, schedule="poly", power=1.0, warmup_steps=2, warmup_from=0.5)
+    assert [config.learning_rate_at(step) for step in range(4)] == pytest.approx([0.5, 0.75 * 0.9, 0.8, 0.7])
+
+
+def test_settings_that_change_no_weights_are_not_part_of_a_run() -> None:
+    free = FitConfig(minutes=1.0, checkpoint_every=7, log_every=3, tensorboard=False, workers=2)
+    assert free.shaping() == FitConfig().shaping()
+    assert FitConfig(decay_norms=True).shaping() != FitConfig().shaping()

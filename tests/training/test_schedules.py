@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from seglift.training.schedules import SCHEDULES, one_cycle, poly, warmup_cosine
+from seglift.training.schedules import SCHEDULES, one_cycle, poly, warmup, warmup_cosine
 
 
 def test_poly_by_hand() -> None:
@@ -30,3 +30,8 @@ def test_warmup_is_a_line_then_half_a_cosine_to_the_last() -> None:
 @pytest.mark.parametrize("name", sorted(SCHEDULES))
 def test_factors_stay_within_0_and_1(name: str) -> None:
     assert all(0.0 <= SCHEDULES[name](n / 50) <= 1.0 for n in range(51))
+
+
+def test_warmup_by_hand() -> None:
+    assert [warmup(step, 4, 0.2) for step in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
+    assert warmup(0, 0, 0.2) == 1.0

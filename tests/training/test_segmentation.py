@@ -16,6 +16,7 @@ from seglift.training.augmentation import AugmentationConfig
 from seglift.training.fit_config import FitConfig
 from seglift.training.sample import Sample
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe, SegmentationTask, train_segmentation
+from seglift.training.task import Part
 
 SPACE = LabelSpace(
     "toy",
@@ -28,7 +29,7 @@ SPACE = LabelSpace(
 )
 RECIPE = SegmentationRecipe(
     network=NetworkConfig(arguments={"width": 16, "low_level": 8}),
-    fit=FitConfig(steps=25, learning_rate=0.01, average=0.8, checkpoint_every=10),
+    fit=FitConfig(steps=25, learning_rate=0.01, average=0.8, checkpoint_every=10, tensorboard=False),
     augmentation=AugmentationConfig(jitter=0.1, blur=None),
     crop=(32, 48),
     batch=4,
@@ -57,8 +58,8 @@ def test_two_colours_are_learned_in_a_few_steps(tmp_path: Path) -> None:
 
 def test_batches_depend_on_seed_and_step_alone() -> None:
     task, again = SegmentationTask([pond()], SPACE, RECIPE), SegmentationTask([pond()], SPACE, RECIPE)
-    task.batch(0, 1)
-    first, second, other = task.batch(0, 5), again.batch(0, 5), task.batch(0, 6)
+    task.batch(0, 1, Part())
+    first, second, other = task.batch(0, 5, Part()), again.batch(0, 5, Part()), task.batch(0, 6, Part())
     assert all(torch.equal(first[name], second[name]) for name in ("image", "label", "weight"))
     assert not torch.equal(first["image"], other["image"])
     assert first["image"].shape == (4, 3, 32, 48)
@@ -108,7 +109,7 @@ def test_views_do_not_fetch_their_sample_again_and_do_not_change_it() -> None:
     task = SegmentationTask(samples, SPACE, replace(RECIPE, short_side=32))
     before, fetched = task.sample(0).fingerprint(), samples.fetched
     for step in range(5):
-        task.batch(0, step)
+        task.batch(0, step, Part())
     assert samples.fetched == fetched
     assert task.sample(0).fingerprint() == before
 
@@ -152,7 +153,7 @@ def test_balanced_loss_is_the_weighted_mean_over_the_labelled_pixels() -> None:
     label = torch.randint(0, 2, (2, 5, 7), dtype=torch.uint8)
     label[0, 0] = 255
     batch = {"image": torch.zeros(1), "label": label, "weight": torch.ones(2, 5, 7)}
-    loss = task.loss(lambda images: logits, batch)
+    loss = task.loss(lambda images: {"main": logits}, batch, task.counts(batch), 0.0)
     total = weights = 0.0
     log_chances = logits.log_softmax(1)
     for b, y, x in np.ndindex(2, 5, 7):
@@ -182,13 +183,13 @@ def test_what_undoes_the_balance_is_kept_with_the_trained_weights(tmp_path: Path
 
 
 def test_networks_that_want_places_get_them() -> None:
-    batch = SegmentationTask([pond()], SPACE, UNET).batch(0, 3)
+    batch = SegmentationTask([pond()], SPACE, UNET).batch(0, 3, Part())
     assert batch["image"].shape == (4, 5, 32, 48)
     steps = batch["image"][:, 3].diff(dim=-1)
     # One view pixel is one image pixel here; mirrored views run backwards.
     assert torch.allclose(steps.abs(), torch.full_like(steps, 2 / 95), atol=1e-6)
     assert torch.allclose(batch["image"][:, 4].diff(dim=-2), torch.tensor(2 / 63), atol=1e-6)
-    assert SegmentationTask([pond()], SPACE, RECIPE).batch(0, 3)["image"].shape[1] == 3
+    assert SegmentationTask([pond()], SPACE, RECIPE).batch(0, 3, Part())["image"].shape[1] == 3
 
 
 @pytest.mark.parametrize("power", [-0.1, 1.1])

@@ -17,8 +17,8 @@ from seglift.base.errors import UserError
 from seglift.base.weights import load_weights, save_weights
 from seglift.inference.predict import Predictor
 from seglift.models.compact_unet import CompactUNet
-from seglift.training import fit as fit_module
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe
+from seglift.training.step import OptimizerSteps
 from seglift.workflows import auto_model
 from seglift.workflows.auto_model import KeyframeSamples, auto_recipe, get_clip_model
 from seglift.workflows.label_config import LabelConfig
@@ -79,14 +79,14 @@ def steps_taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return dataclasses.replace(recipe, network=network, fit=fit, crop=(32, 32))
 
     taken: list[int] = []
-    take = fit_module.Steps._take
+    take = OptimizerSteps.take
 
-    def counted(self: fit_module.Steps, step: int, batch: dict[str, torch.Tensor]) -> float:
+    def counted(self: OptimizerSteps, step: int, parts: list[object]) -> None:
         taken.append(step)
-        return take(self, step, batch)
+        return take(self, step, parts)
 
     monkeypatch.setattr(auto_model, "auto_recipe", small)
-    monkeypatch.setattr(fit_module.Steps, "_take", counted)
+    monkeypatch.setattr(OptimizerSteps, "take", counted)
     return taken
 
 
@@ -96,14 +96,14 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], pytest.MonkeyPat
 
     def stop(at: int) -> pytest.MonkeyPatch:
         patch = pytest.MonkeyPatch()
-        take = fit_module.Steps._take
+        take = OptimizerSteps.take
 
-        def interrupted(self: fit_module.Steps, step: int, batch: dict[str, torch.Tensor]) -> float:
+        def interrupted(self: OptimizerSteps, step: int, parts: list[object]) -> None:
             if step == at:
                 raise KeyboardInterrupt
-            return take(self, step, batch)
+            return take(self, step, parts)
 
-        patch.setattr(fit_module.Steps, "_take", interrupted)
+        patch.setattr(OptimizerSteps, "take", interrupted)
         return patch
 
     return stop

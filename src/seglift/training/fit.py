@@ -1,59 +1,52 @@
 """The one training loop: a fixed number of steps, deterministic from the seed, resumable to the same bytes.
 
 On a CPU the same seed gives the same weights for the same library versions and the same number of threads (the order
-of summation follows the threads); the loop leaves their number as it finds it.
+of summation follows the threads); the loop leaves their number as it finds it. Under ``torchrun`` every process runs
+it, each with its share of every batch, and the first one writes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils import deterministic
 
-from seglift.base.devices import resolve_device
-from seglift.base.errors import UserError
-from seglift.base.files import fingerprint_values, remove_leftovers
+from seglift.base.files import fingerprint_values
 from seglift.base.progress import ProgressBar
-from seglift.base.seeding import derive_seed
-from seglift.base.weights import load_weights, save_weights
-from seglift.inference.checkpoint import WEIGHTS_NAME
 from seglift.training.average import WeightAverage
-from seglift.training.fit_config import FitConfig, make_optimizer
-from seglift.training.snapshot import Progress, load_snapshot, save_snapshot
-from seglift.training.task import Batch, Task
+from seglift.training.fit_config import FitConfig
+from seglift.training.loading import load_steps
+from seglift.training.log import MetricsLog
+from seglift.training.optimizers import make_optimizer
+from seglift.training.processes import make_fabric, share_batch_norm
+from seglift.training.run_files import FitResult, RunFiles
+from seglift.training.snapshot import RunState
+from seglift.training.step import OptimizerSteps
+from seglift.training.task import Task
+from seglift.training.validation import validate
 
-SNAPSHOT_NAME = "checkpoint.safetensors"
-
-
-@dataclass(frozen=True)
-class FitResult:
-    """What :func:`fit` left.
-
-    Attributes:
-        weights: the file of the trained weights.
-        steps: optimiser steps they have behind them.
-        stopped_at_step: equal to ``steps`` where the cap on time ended the run, else None.
-    """
-
-    weights: Path
-    steps: int
-    stopped_at_step: int | None
+ALWAYS_READY = ("cpu",)
+"""Devices on which a loss can be looked at after each step without waiting for anything."""
 
 
 def fit(
     task: Task, config: FitConfig, out: Path, device: str = "cpu", quiet: bool = False, title: str = "training"
 ) -> FitResult:
-    """Trains ``task.module`` and writes its weights to ``out/best.safetensors``.
+    """Trains ``task.module`` and writes its weights to ``out``.
 
-    A killed run continues from ``out/checkpoint.safetensors`` when called again and ends with the same bytes as an
-    undisturbed one; a finished run is not repeated. Every random choice of step s follows from the seed and s.
+    ``best.safetensors`` holds the weights of the best validation (of the last step where nothing is validated),
+    ``last.safetensors`` those of the last step, ``metrics.csv`` and ``tensorboard/`` the course of the training. A
+    killed run continues from ``out/checkpoint.safetensors`` when called again and ends with the same weights, byte for
+    byte on a CPU, and the same rows but for their seconds as an undisturbed one; a finished run is not repeated. Every
+    random choice of step s follows from the seed and s.
+
+    Under ``torchrun`` all processes call it with the same arguments; they must see the same ``out``.
 
     Args:
         task: network, batches and loss.
@@ -65,134 +58,103 @@ def fit(
 
     Raises:
         UserError: the loss is not finite (the step is named, the last checkpoint stays), ``out`` holds a run with other
-            data or settings, ``out`` cannot be written, or there is no such device.
+            data or settings, ``out`` cannot be written, or there is no such device or precision.
     """
-    weights, snapshot = out / WEIGHTS_NAME, out / SNAPSHOT_NAME
+    config = config.resolved(task.steps_per_epoch)
+    fabric = make_fabric(device, config.precision)
     fingerprint = fingerprint_values(task.fingerprint(), config.shaping())
-    remove_leftovers(out)
-    if weights.exists():
-        result = _finished(weights, fingerprint)
-        snapshot.unlink(missing_ok=True)
-        return result
-    fabric = make_fabric(device)
-    network = task.module
-    with _reproducible(fabric.device):
-        # Fabric moves the network before the average copies it.
-        module, optimizer = fabric.setup(network, make_optimizer(config, network))
-        average = None if config.average is None else WeightAverage(network.state_dict(), config.average)
-        progress = Progress()
-        if snapshot.exists():
-            progress = load_snapshot(snapshot, network, optimizer.optimizer, average, fingerprint)
-        steps = Steps(task, config, fabric, module, optimizer, average, progress)
-        with ProgressBar(config.steps, title, "steps", done=progress.step, quiet=quiet) as bar:
-            for loss in steps:
-                bar.advance(note=f"loss {loss:.3f}")
-                if steps.ended or progress.step % config.checkpoint_every == 0:
-                    save_snapshot(snapshot, network, optimizer.optimizer, average, progress, fingerprint)
-    network.eval()
-    state = network.state_dict() if average is None else average.tensors
-    run = config.shaping() | {"steps": progress.step, "stopped_at_step": progress.stopped_at_step}
-    save_weights(weights, dict(state), {**task.metadata(), "training": run, "fingerprint": fingerprint})
-    snapshot.unlink(missing_ok=True)
-    return FitResult(weights, progress.step, progress.stopped_at_step)
+    files = RunFiles(out, fingerprint, task.metadata(), config.shaping(), writes=fabric.is_global_zero)
+    result = files.result()
+    if result is None:
+        with _reproducible(fabric.device):
+            steps, state = _start(task, config, fabric)
+            files.resume(state)
+            done, first = state.progress.step, fabric.is_global_zero
+            with (
+                ProgressBar(config.steps, title, "steps", done=done, quiet=quiet or not first) as bar,
+                MetricsLog(out if first else None, done, config.tensorboard) as log,
+            ):
+                _train(task, config, fabric, steps, state, files, log, bar)
+        task.module.eval()
+        result = files.finish(state)
+        fabric.barrier()
+    return result
 
 
-class Steps:
-    """Does one optimiser step each time it is asked for the next loss, and keeps ``progress`` up to date."""
+def _start(task: Task, config: FitConfig, fabric: Fabric) -> tuple[OptimizerSteps, RunState]:
+    """Everything on its device, initial weights in place."""
+    trainable, network = task.trainable(), task.module
+    if config.sync_batch_norm:
+        share_batch_norm(trainable, fabric.device)
+    # Fabric moves the network before the average copies it.
+    wrapped, optimizer = fabric.setup(trainable, make_optimizer(config, network))
+    average = None if config.average is None else WeightAverage(network.state_dict(), config.average)
+    state = RunState(network, optimizer.optimizer, average, fabric.strategy.precision)
+    return OptimizerSteps(task, config, fabric, wrapped, optimizer, average), state
 
-    def __init__(
-        self,
-        task: Task,
-        config: FitConfig,
-        fabric: Fabric,
-        module: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        average: WeightAverage | None,
-        progress: Progress,
-    ) -> None:
-        self.task, self.config, self.fabric = task, config, fabric
-        self.module, self.optimizer, self.average, self.progress = module, optimizer, average, progress
 
-    @property
-    def ended(self) -> bool:
-        """Whether no step is left to do."""
-        return self.progress.step >= self.config.steps or self.progress.stopped_at_step is not None
+def _train(
+    task: Task,
+    config: FitConfig,
+    fabric: Fabric,
+    steps: OptimizerSteps,
+    state: RunState,
+    files: RunFiles,
+    log: MetricsLog,
+    bar: ProgressBar,
+) -> None:
+    """The loop. Looking at a loss waits for the device, so a GPU's are looked at only when something is due."""
+    progress, validate_every = state.progress, config.validate_every or config.steps
+    if progress.ended(config.steps):
+        return
+    started, note = time.monotonic() - progress.seconds, ""
+    steps.trainable.train()
+    for step, parts in load_steps(task, config, progress.step, fabric.device):
+        steps.take(step, parts)
+        progress.step, progress.seconds = step + 1, time.monotonic() - started
 
-    def __iter__(self) -> Iterator[float]:
-        if self.ended:
+        rhythm = (validate_every, config.log_every, config.checkpoint_every)
+        validates, logs, saves = (progress.step % every == 0 or progress.step == config.steps for every in rhythm)
+        if validates or logs or saves or fabric.device.type in ALWAYS_READY:
+            over = config.minutes is not None and progress.seconds >= 60 * config.minutes
+            losses, over = steps.look(progress.step, over)
+            progress.losses += losses
+            note = f"loss {losses[-1]:.3f}"
+            if over and progress.step < config.steps:
+                progress.stopped_at_step = progress.step
+                validates = logs = saves = True
+
+        scores = validate(task, state, fabric) if validates else None
+        if scores is not None and progress.note_scores(scores):
+            files.keep_best(state)
+            saves = True
+        if logs or scores is not None:
+            epoch, rate = progress.step / task.steps_per_epoch, config.learning_rate_at(step, task.steps_per_epoch)
+            values = {"epoch": epoch, "learning_rate": rate, "loss": statistics.fmean(progress.losses)}
+            log.write(progress.step, values, scores or {}, progress.seconds)
+            progress.losses.clear()
+        if saves:
+            files.checkpoint(state)
+        if validates:
+            validate_every = config.steps if scores is None else validate_every  # once none, always none
+            steps.trainable.train()
+        bar.advance(note=note)
+        if progress.ended(config.steps):
             return
-        started = time.monotonic() - self.progress.seconds
-        self.module.train()
-        remaining = range(self.progress.step, self.config.steps)
-        batches = _BatchOfStep(self.task, self.config.seed)
-        loader = DataLoader(batches, batch_size=None, sampler=remaining, num_workers=self.config.workers)
-        for step, batch in zip(remaining, loader, strict=True):
-            loss = self._take(step, self.fabric.to_device(batch))
-            self.progress.step = step + 1
-            self.progress.seconds = time.monotonic() - started
-            if self.config.minutes is not None and self.progress.seconds >= 60 * self.config.minutes and not self.ended:
-                self.progress.stopped_at_step = self.progress.step
-            yield loss
-            if self.ended:
-                return
-
-    def _take(self, step: int, batch: Batch) -> float:
-        torch.manual_seed(derive_seed(self.config.seed, "step", step))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate_at(step)
-        self.optimizer.zero_grad()
-        loss = self.task.loss(self.module, batch)
-        value = float(loss.detach())
-        if not abs(value) < float("inf"):
-            raise UserError(
-                f"the loss is {value} at step {step + 1}, expected a number; lower the learning rate, clip gradients"
-                " or look at the data of that step"
-            )
-        self.fabric.backward(loss)
-        if self.config.clip_norm is not None:
-            self.fabric.clip_gradients(self.module, self.optimizer, max_norm=self.config.clip_norm)
-        self.optimizer.step()
-        if self.average is not None:
-            self.average.update(self.task.module.state_dict(), step)
-        return value
-
-
-class _BatchOfStep(Dataset[Batch]):
-    def __init__(self, task: Task, seed: int) -> None:
-        self.task, self.seed = task, seed
-
-    def __getitem__(self, step: int) -> Batch:
-        return self.task.batch(self.seed, step)
-
-
-def make_fabric(device: str) -> Fabric:
-    """Fabric on one device, given as torch names it, or ``auto``.
-
-    Raises:
-        UserError: there is no such device here.
-    """
-    kind, _, index = resolve_device(device).partition(":")
-    return Fabric(accelerator=kind, devices=[int(index)] if index else 1)
-
-
-def _finished(weights: Path, fingerprint: str) -> FitResult:
-    _, metadata = load_weights(weights)
-    if metadata.get("fingerprint") != fingerprint:
-        raise UserError(
-            f"{weights} was trained with other data or settings; choose another output folder or overwrite it"
-        )
-    run = metadata["training"]
-    return FitResult(weights, run["steps"], run["stopped_at_step"])
 
 
 @contextlib.contextmanager
 def _reproducible(device: torch.device) -> Iterator[None]:
     """Deterministic algorithms where they exist and a private random state, both put back at the end."""
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    fills = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.use_deterministic_algorithms(device.type == "cpu" or before[0], warn_only=device.type != "cpu")
+        # Filling fresh memory with NaN finds reads of it, at the cost of a pass over every result.
+        deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         try:
             yield
         finally:
+            deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
             torch.use_deterministic_algorithms(before[0], warn_only=before[1])

@@ -40,6 +40,11 @@ def warmup_cosine(share: float, rise: float = 0.1, last: float = 0.005) -> float
     return last + (1.0 - last) * cosine((share - rise) / (1.0 - rise))
 
 
+def warmup(step: int, steps: int, first: float) -> float:
+    """A straight line from ``first`` at step 0 up to 1 at step ``steps``, then 1."""
+    return 1.0 if step >= steps else first + (1.0 - first) * step / steps
+
+
 SCHEDULES: dict[str, Schedule] = {
     "constant": constant,
     "poly": poly,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,17 +17,20 @@ from seglift.base.files import fingerprint_values
 from seglift.base.seeding import numpy_generator
 from seglift.inference.checkpoint import segmentation_metadata
 from seglift.labels.space import LabelSpace
-from seglift.losses.cross_entropy import cross_entropy
+from seglift.losses.criterion import CriterionConfig
 from seglift.models.compact_unet import CompactUNet
 from seglift.models.network import SegmentationNetwork
 from seglift.models.zoo import build
 from seglift.training.augmentation import AugmentationConfig, View, random_view
 from seglift.training.class_points import ClassPoints
-from seglift.training.fit import FitResult, fit
+from seglift.training.fit import fit
 from seglift.training.fit_config import FitConfig
-from seglift.training.sample import Sample
+from seglift.training.image_draws import ClipDraws, ImageDraws
+from seglift.training.run_files import FitResult
+from seglift.training.sample import Sample, shrunk_point
 from seglift.training.sample_cache import SampleCache
-from seglift.training.task import Batch
+from seglift.training.segmentation_validation import Validation
+from seglift.training.task import Batch, Part
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ class SegmentationRecipe:
     crop: tuple[int, int] = (256, 320)
     """Height and width of the crops, pixels."""
     batch: int = 4
-    """Crops in each step."""
+    """Crops in each step, over all processes and accumulated parts."""
+    loss: CriterionConfig = field(default_factory=CriterionConfig)
+    """What is minimised."""
     balanced: float = 0.5
     """Share of crops drawn around a class chosen uniformly, 0..1."""
     class_balance: float = 0.0
@@ -81,7 +86,7 @@ class SegmentationRecipe:
 
 
 class SegmentationTask:
-    """Batches of random views of labelled images, cross-entropy on their train ids.
+    """Batches of random views of labelled images, a criterion on their train ids.
 
     Args:
         samples: labelled images; fetched one at a time, so a lazy sequence may read files.
@@ -89,6 +94,8 @@ class SegmentationTask:
         recipe: how to train.
         start: weights to start from (tensors by name, for the same network), or None for random ones.
         content: fingerprint of the samples; computed from their pixels when None.
+        draws: which images are shown when; None draws each on its own, ``recipe.balanced`` of them around a class.
+        validation: what the best weights are chosen by; None keeps the last.
 
     Raises:
         UserError: no samples, or no labelled pixel in any of them.
@@ -101,25 +108,34 @@ class SegmentationTask:
         recipe: SegmentationRecipe,
         start: dict[str, Tensor] | None = None,
         content: str | None = None,
+        draws: ImageDraws | None = None,
+        validation: Validation | None = None,
     ) -> None:
         if len(samples) == 0:
             raise UserError("no labelled images to train on, expected at least one; label a keyframe")
         self.samples, self.space, self.recipe = samples, space, recipe
         self._small = SampleCache(samples, recipe.short_side)
         self.network_values = recipe.network.resolved(space.num_train)
-        self.network: SegmentationNetwork = build(self.network_values, seed=recipe.fit.seed)
+        # In this layout convolutions are about twice as fast on a CPU, and mixed precision is on a GPU.
+        self.network = build(self.network_values, seed=recipe.fit.seed).to(memory_format=torch.channels_last)
         if start is not None:
             self.network.load_state_dict(start)
-        self.class_weights = self._balance() if recipe.class_balance > 0 else None
         self._started_from = None if start is None else _fingerprint_tensors(start)
         self._content = content or fingerprint_values([sample.fingerprint() for sample in samples])
-        generator = numpy_generator(recipe.fit.seed, "class points")
-        self.points = ClassPoints((self.sample(n).label for n in range(len(samples))), generator)
-        if not self.points.classes:
+        self.draws, self.validation = draws or self._clip_draws(), validation
+        self.class_weights = self._balance() if recipe.class_balance > 0 else None
+        self.criterion = recipe.loss.build(self.class_weights)
+
+    def _clip_draws(self) -> ClipDraws:
+        seed = self.recipe.fit.seed
+        labels = (self.sample(number).label for number in range(len(self.samples)))
+        points = ClassPoints(labels, numpy_generator(seed, "class points"))
+        if not points.classes:
             raise UserError(
-                f"no pixel of the {len(samples)} labels is of an evaluated class of {space.name}, expected some;"
-                " check the label space"
+                f"no pixel of the {len(self.samples)} labels is of an evaluated class of {self.space.name}, expected"
+                " some; check the label space"
             )
+        return ClipDraws(points, self.recipe.balanced, seed)
 
     @property
     def module(self) -> nn.Module:
@@ -128,9 +144,7 @@ class SegmentationTask:
 
     def _balance(self) -> Tensor:
         """Weights of the classes, float32 [C], mean 1 over the labelled pixels; 0 for classes that do not occur."""
-        counts = torch.zeros(self.space.num_train, dtype=torch.float64)
-        for number in range(len(self.samples)):
-            counts += torch.from_numpy(np.bincount(self.sample(number).label.ravel(), minlength=256)[: len(counts)])
+        counts = torch.from_numpy(self.draws.class_pixels(self.space.num_train)).double()
         frequency = counts / counts.sum().clamp_min(1)
         power = self.recipe.class_balance
         weights = torch.where(frequency > 0, frequency.clamp_min(1e-4) ** -power, torch.zeros_like(frequency))
@@ -142,25 +156,46 @@ class SegmentationTask:
         """Sample ``number`` at its size for training."""
         return self._small[number]
 
-    def batch(self, seed: int, step: int) -> Batch:
-        """``image`` float32 [B, 3, h, w] 0..1, ``label`` uint8 [B, h, w], ``weight`` float32 [B, h, w]."""
-        generator = numpy_generator(seed, "batch", step)
-        views = []
-        for _ in range(self.recipe.batch):
-            draw = self.points.draw(generator, self.recipe.balanced)
-            sample = self.sample(draw.sample)
-            views.append(random_view(sample, self.recipe.crop, self.recipe.augmentation, generator, draw.point))
+    def trainable(self) -> nn.Module:
+        """The network's outputs by name, for images [B, 3 or 5, h, w]."""
+        return Outputs(self.network)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps in which the draws of an epoch are shown."""
+        return math.ceil(self.draws.epoch_size / self.recipe.batch)
+
+    def batch(self, seed: int, step: int, part: Part) -> Batch:
+        """``image`` float32 [B, 3 or 5, h, w] 0..1, ``label`` uint8 [B, h, w], ``weight`` float32 [B, h, w]."""
+        first = step * self.recipe.batch
+        views = [self._view(seed, first + number) for number in part.share(self.recipe.batch)]
         return {
             "image": torch.stack([self._input(view) for view in views]),
             "label": torch.stack([view.label for view in views]),
             "weight": torch.stack([view.weight for view in views]),
         }
 
-    def loss(self, module: nn.Module, batch: Batch) -> Tensor:
-        """Cross-entropy, weighted by pixel; a scalar."""
-        logits = module(batch["image"])
-        weights = None if self.class_weights is None else self.class_weights.to(logits.device)
-        return cross_entropy(logits, batch["label"], weights, batch["weight"])
+    def _view(self, seed: int, position: int) -> View:
+        """What draw ``position`` of the training shows."""
+        number, point = self.draws.draw(position)
+        sample, generator = self.sample(number), numpy_generator(seed, "view", position)
+        if point is not None:
+            point = shrunk_point(point, sample)
+        return random_view(sample, self.recipe.crop, self.recipe.augmentation, generator, point)
+
+    def counts(self, batch: Batch) -> Tensor:
+        """The criterion's counts of the labels, weighted by pixel; float64 [K]."""
+        return self.criterion.counts(batch["label"], batch["weight"])
+
+    def loss(self, trainable: nn.Module, batch: Batch, counts: Tensor, epoch: float) -> Tensor:
+        """The criterion, weighted by pixel; a scalar."""
+        return self.criterion(trainable(batch["image"]), batch["label"], counts, batch["weight"], epoch)
+
+    def validate(self, device: torch.device) -> dict[str, float] | None:
+        """Scores of the network as it is, by :class:`Validation`; None without one."""
+        if self.validation is None:
+            return None
+        return self.validation.scores(self.network, self.space.train_names, self.recipe.short_side, device)
 
     def _input(self, view: View) -> Tensor:
         if isinstance(self.network, CompactUNet):
@@ -174,9 +209,24 @@ class SegmentationTask:
         )
 
     def fingerprint(self) -> str:
-        """Of data, space, recipe (without the fit settings) and starting weights."""
-        recipe = {name: value for name, value in asdict(self.recipe).items() if name != "fit"}
-        return fingerprint_values(self._content, self.space.train_names, recipe, self._started_from)
+        """Of data, draws, space, recipe (without the fit settings), starting weights and validation."""
+        names = [entry.name for entry in fields(SegmentationRecipe) if entry.name != "fit"]
+        recipe = {name: value for name, value in asdict(self.recipe).items() if name in names}
+        checked = None if self.validation is None else self.validation.fingerprint()
+        parts = (self._content, self.draws.fingerprint(), recipe, self._started_from, checked)
+        return fingerprint_values(self.space.train_names, *parts)
+
+
+class Outputs(nn.Module):
+    """What training looks at of a network: images to logits by name."""
+
+    def __init__(self, network: SegmentationNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """See :meth:`SegmentationNetwork.outputs`."""
+        return self.network.outputs(images.contiguous(memory_format=torch.channels_last))
 
 
 def train_segmentation(

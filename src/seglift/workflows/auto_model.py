@@ -92,6 +92,7 @@ def auto_recipe(steps: int, minutes: float | None, seed: int) -> SegmentationRec
             average=0.98,
             seed=seed,
             minutes=minutes,
+            tensorboard=False,
         ),
         augmentation=AugmentationConfig(scale=(0.7, 1.5), aspect=0.1, jitter=0.3, hue=0.05, blur=None),
         crop=(256, 320),
