@@ -11,6 +11,7 @@ measured is decoding and counting, not the disk.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import tempfile
 import time
@@ -81,7 +82,8 @@ def measure(dataset: Dataset, threads: int, processes: bool) -> None:
             pass
     print(f"  reading the labels alone: {len(dataset) / (time.perf_counter() - begin):.0f} labels/s")
     if processes:
-        with ProcessPoolExecutor(threads, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        fresh = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
+        with ProcessPoolExecutor(threads, fresh, cv2.setNumThreads, (1,)) as pool:
             list(pool.map(summary_of, [item.label for item in dataset.items[:threads]]))
             begin = time.perf_counter()
             list(pool.map(summary_of, [item.label for item in dataset.items], chunksize=4))
