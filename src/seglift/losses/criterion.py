@@ -154,30 +154,38 @@ class CriterionConfig:
             require(is_number(getattr(self, name), 0, 1e6), name, getattr(self, name), "a number >= 0")
         make_term(self.name, self.arguments)
 
-    def build(self, class_weights: ClassWeights | None = None) -> SegmentationCriterion:
+    def build(self, class_weights: ClassWeights | None = None, num_classes: int | None = None) -> SegmentationCriterion:
         """The criterion.
 
         Args:
             class_weights: float [C] found from the data, for the main loss and the side outputs; None for all 1.
+            num_classes: C; given, settings that name classes are held to it.
 
         Raises:
-            UserError: the main loss takes no class weights, or its arguments give others.
+            UserError: the main loss takes no class weights, its arguments give others, or they do not fit the classes.
         """
         arguments = self.arguments
         if class_weights is not None:
-            if "class_weights" not in inspect.signature(CRITERIA[self.name]).parameters:
-                raise UserError(
-                    f"the loss {self.name} takes no class weights, expected no class balance; switch class balance off"
-                    f" or choose another loss"
-                )
-            if arguments.get("class_weights") is not None:
-                raise UserError(
-                    f"the loss {self.name} has class_weights and class balance, expected one of them; drop one"
-                )
+            self._refuse_class_weights()
             arguments = {**arguments, "class_weights": class_weights}
-        side = arguments.get("class_weights")
-        main = make_term(self.name, arguments)
-        return SegmentationCriterion(main, self.aux_weight, self.scale_weight, None if isinstance(side, str) else side)
+        main, own = make_term(self.name, arguments), arguments.get("class_weights")
+        by_class = None if isinstance(own, str) else own
+        if num_classes is not None:
+            fits = by_class is None or len(by_class) == num_classes
+            require(fits, "class_weights", by_class, f"{num_classes} numbers, one for each class")
+            strict = arguments.get("strict_classes", ())
+            fits = all(one < num_classes for one in strict)
+            require(fits, "strict_classes", strict, f"train ids of 0..{num_classes - 1}")
+        return SegmentationCriterion(main, self.aux_weight, self.scale_weight, by_class)
+
+    def _refuse_class_weights(self) -> None:
+        if "class_weights" not in inspect.signature(CRITERIA[self.name]).parameters:
+            raise UserError(
+                f"the loss {self.name} takes no class weights, expected no class balance; switch class balance off"
+                " or choose another loss"
+            )
+        if self.arguments.get("class_weights") is not None:
+            raise UserError(f"the loss {self.name} has class_weights and class balance, expected one of them; drop one")
 
 
 def make_term(name: str, arguments: Mapping[str, Any]) -> Term:
