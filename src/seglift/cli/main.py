@@ -23,6 +23,8 @@ COMMANDS = {
     "label": "label every frame of a video from a few labelled ones: the main job",
     "predict": "segment every frame of a video, or every image of a tree, with a model",
     "score": "compare labels with ground truth: IoU per class, mIoU, accuracy, boundary F",
+    "study": "train several policies with several seeds and compare them",
+    "train": "train a segmentation model by a recipe",
     "streets": "write the procedural street dataset",
 }
 

@@ -29,6 +29,11 @@ class ClassPoints:
         labels: label maps uint8 [H, W] of train ids, 255 = ignore.
         generator: source of the random choice of pixels.
         per_class: largest number of pixels kept for each class and label map.
+
+    Attributes:
+        points: places by train id: numbers of label maps, with some pixels (row, column) of the class in each.
+        num_samples: number of label maps.
+        pixels: int64 [256], pixels of each train id in all label maps.
     """
 
     def __init__(
@@ -36,8 +41,10 @@ class ClassPoints:
     ) -> None:
         self.points: dict[int, list[tuple[int, NDArray[np.int64]]]] = {}
         self.num_samples = 0
+        self.pixels = np.zeros(256, np.int64)
         for number, label in enumerate(labels):
             self.num_samples += 1
+            self.pixels += np.bincount(label.ravel(), minlength=256)
             for value in np.unique(label):
                 if value != IGNORE:
                     pixels = np.argwhere(label == value)

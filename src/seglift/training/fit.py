@@ -24,7 +24,7 @@ from seglift.training.fit_config import FitConfig
 from seglift.training.loading import load_steps
 from seglift.training.log import MetricsLog
 from seglift.training.optimizers import make_optimizer
-from seglift.training.processes import make_fabric, share_batch_norm
+from seglift.training.processes import ends_with_the_others, make_fabric, share_batch_norm
 from seglift.training.run_files import FitResult, RunFiles
 from seglift.training.snapshot import RunState
 from seglift.training.step import OptimizerSteps
@@ -35,6 +35,7 @@ ALWAYS_READY = ("cpu",)
 """Devices on which a loss can be looked at after each step without waiting for anything."""
 
 
+@ends_with_the_others()
 def fit(
     task: Task, config: FitConfig, out: Path, device: str = "cpu", quiet: bool = False, title: str = "training"
 ) -> FitResult:

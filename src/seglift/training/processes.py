@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -94,6 +95,21 @@ def share_batch_norm(module: nn.Module, device: torch.device) -> None:
             " batch norm"
         )
     convert_sync_batchnorm(module)
+
+
+@contextlib.contextmanager
+def ends_with_the_others() -> Iterator[None]:
+    """Inside, a process that waits in vain for another one that failed ends with one line; the other one says why.
+
+    Raises:
+        UserError: another process failed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error, distributed.DistError) or "Connection closed by peer" in str(error):
+            raise UserError("another process of this training failed; look at what that one says") from error
+        raise
 
 
 class _Mixed(MixedPrecision):  # type: ignore[misc]

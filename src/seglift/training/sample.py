@@ -22,6 +22,7 @@ class Sample:
         image: uint8 [H, W, 3] RGB.
         label: uint8 [H, W] train ids, 255 = ignore.
         weight: float32 [H, W], how much each pixel counts in the loss (for example confidence 0..1), or None for 1.
+        original: height and width before :func:`shrink`, None where it was not shrunk.
 
     Raises:
         ValueError: shapes or types that do not fit.
@@ -30,6 +31,7 @@ class Sample:
     image: NDArray[np.uint8]
     label: NDArray[np.uint8]
     weight: NDArray[np.float32] | None = None
+    original: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
@@ -59,7 +61,15 @@ def shrink(sample: Sample, short_side: int | None) -> Sample:
     image = resize(image_to_tensor(sample.image), *size)[0].mul(255).round_().clamp_(0, 255).byte()
     label = _nearest(sample.label, size)
     weight = None if sample.weight is None else _nearest(sample.weight, size)
-    return Sample(image.permute(1, 2, 0).contiguous().numpy(), label, weight)
+    return Sample(image.permute(1, 2, 0).contiguous().numpy(), label, weight, (height, width))
+
+
+def shrunk_point(point: tuple[int, int], sample: Sample) -> tuple[int, int]:
+    """A pixel (row, column) of the original image, in the sample as it is; moved inside where it lies outside."""
+    size = sample.label.shape
+    original = sample.original or size
+    row, column = (int((value + 0.5) * new / old) for value, new, old in zip(point, size, original, strict=True))
+    return min(max(row, 0), size[0] - 1), min(max(column, 0), size[1] - 1)
 
 
 def _nearest(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
@@ -34,6 +34,8 @@ class DataSource:
     """Options of the dataset, such as folds and fold of kitti or classes of camvid."""
     quota: float | None = None
     """Share of each epoch that is drawn from this source, 0..1; none shares what is left by number of images."""
+    joins: str | None = None
+    """Name of a source to whose centroids this one adds its own, without a share (how Zhu et al. use coarse labels)."""
     centroid_classes: tuple[str, ...] | None = None
     """Classes whose centroids are drawn from this source (rare classes of coarse labels); none draws all."""
     until_epoch: int | None = None
@@ -66,13 +68,15 @@ class TrainRecipe(SegmentationRecipe):
     """Images on which the result is scored at the end; none scores on ``val``."""
     space: str | None = None
     """Label space to learn, a name or a file; none takes that of the first source. Other sources are mapped by name."""
-    epochs: int | None = None
-    """Epochs to train, in place of ``fit.steps``."""
+    epoch_size: int | None = None
+    """Images drawn in an epoch; none draws as many as there are."""
+    tile: int = 1024
+    """Side of the tiles in whose classes' centroids crops are drawn, pixels."""
     start: str | None = None
     """Weights to start from: a folder or file of `seglift train`, a published checkpoint, or ``imagenet`` for a
     pretrained timm encoder."""
-    validate_every: int | None = None
-    """Epochs between validations; none validates ten times in all."""
+    new_head: bool = False
+    """Start the classifier anew where ``start`` knows other classes."""
     evaluation: InferenceSettings = field(default_factory=InferenceSettings)
     """How validation and the final score look at images."""
 
@@ -91,10 +95,10 @@ class TrainRecipe(SegmentationRecipe):
         quotas = sum(source.quota or 0 for source in self.train)
         if quotas > 1 + 1e-9:
             raise UserError(f"the quotas of the sources add up to {quotas:g}, expected at most 1; lower them")
-        for name in ("epochs", "validate_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UserError(f"{name} is {value}, expected at least 1; change it")
+        if self.epoch_size is not None and self.epoch_size < self.batch:
+            raise UserError(f"epoch_size is {self.epoch_size}, expected at least the batch of {self.batch}; change it")
+        if self.tile < 16:
+            raise UserError(f"tile is {self.tile}, expected at least 16 pixels; change it")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -149,6 +153,32 @@ def parse_overrides(words: Sequence[str]) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise UserError(f"--set {word!r} has a value that is no YAML; quote it") from error
     return found
+
+
+def parse_roots(words: Sequence[str]) -> dict[str, Path]:
+    """``NAME=DIR`` words to folders by name; a plain ``DIR`` is under the empty name.
+
+    Raises:
+        UserError: a name is given twice.
+    """
+    found: dict[str, Path] = {}
+    for word in words:
+        name, separator, folder = word.partition("=")
+        if not separator or Path(word).exists():
+            name, folder = "", word
+        if name in found:
+            raise UserError(f"--root {name + '=' if name else ''}... is given twice, expected each name once; drop one")
+        found[name] = Path(folder)
+    return found
+
+
+def plain_values(recipe: Any) -> Any:
+    """A dataclass as nested dicts and lists that YAML can hold, every default spelt out."""
+    if is_dataclass(recipe) and not isinstance(recipe, type):
+        return {entry.name: plain_values(getattr(recipe, entry.name)) for entry in fields(recipe)}
+    if isinstance(recipe, Mapping):
+        return {name: plain_values(value) for name, value in recipe.items()}
+    return [plain_values(value) for value in recipe] if isinstance(recipe, list | tuple) else recipe
 
 
 def parse_recipe(data: Mapping[str, Any], kind: type[T], where: str) -> T:

@@ -1,0 +1,40 @@
+"""``seglift study RECIPE --out DIR``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's options."""
+    from seglift.cli.train import add_training_options
+
+    parser.add_argument("recipe", type=Path, metavar="RECIPE", help="YAML of recipe, policies and seeds; see recipes/")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where runs, table and plot go")
+    add_training_options(parser)
+    parser.add_argument("--runs", type=int, metavar="N", help="do at most N runs now; the same command goes on later")
+    parser.add_argument("--minutes", type=float, metavar="M", help="start no run after M minutes")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Does the runs that are left, prints the table and where the plot lies."""
+    from seglift.base.errors import UserError
+    from seglift.workflows.recipe import parse_overrides, parse_roots
+    from seglift.workflows.study import format_study, run_study
+    from seglift.workflows.train import TrainOptions
+
+    if arguments.runs is not None and arguments.runs < 0:
+        raise UserError(f"--runs {arguments.runs}, expected at least 0; 0 only prints what is done")
+    options = TrainOptions(
+        roots=parse_roots(arguments.root),
+        overrides=parse_overrides(arguments.overrides),
+        device=arguments.device,
+        skip_corrupt=arguments.skip_corrupt,
+    )
+    done = run_study(arguments.recipe, arguments.out, options, arguments.runs, arguments.minutes)
+    print(format_study(done.summaries, done.metric) if done.summaries else "no run is done yet")
+    if done.left:
+        print(f"{done.left} runs are left: the same command goes on")
+    print(f"plot: {arguments.out / 'study.png'}")
+    return 0

@@ -1,0 +1,131 @@
+"""Weights to start a training from: an earlier training, a published checkpoint, a pretrained encoder."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from seglift.base.errors import UserError
+from seglift.base.progress import say
+from seglift.base.weights import load_weights
+from seglift.inference.checkpoint import SEGMENTATION, WEIGHTS_NAME
+from seglift.models.network import SegmentationNetwork
+from seglift.models.published import load_published
+from seglift.models.zoo import NETWORKS, build
+
+IMAGENET = "imagenet"
+ENCODER = "encoder"
+
+
+def start_weights(
+    spec: str, network: SegmentationNetwork, config: Mapping[str, Any], classes: Sequence[str], new_head: bool = False
+) -> dict[str, Tensor]:
+    """A whole state dict for ``network``, taken from elsewhere.
+
+    Args:
+        spec: ``imagenet`` for the pretrained weights that timm has for the network's encoder, the folder or file of a
+            training, or the file of a published checkpoint.
+        network: with its initial weights, which stay where nothing is taken over.
+        config: what ``zoo.build`` made it from.
+        classes: names of its classes.
+        new_head: start the layers that know the classes anew where the weights are for other classes.
+
+    Raises:
+        UserError: nothing usable there, another architecture, or other classes without ``new_head``.
+    """
+    if spec == IMAGENET:
+        return _pretrained_encoder(network, config)
+    tensors, known = _read(Path(spec))
+    wanted = network.state_dict()
+    heads = _head_names(config)
+    if tuple(known) != tuple(classes):
+        if not new_head:
+            raise UserError(
+                f"{spec} is for {len(known)} classes ({_shortened(known)}), expected the {len(classes)} of the data"
+                f" ({_shortened(classes)}); say new_head: true to start the classifier anew"
+            )
+        say(f"{spec} is for other classes: {len(heads)} tensors of the classifier start anew")
+        tensors = {name: tensor for name, tensor in tensors.items() if name not in heads}
+        tensors |= {name: wanted[name] for name in heads}
+    _check_names(spec, tensors, wanted)
+    return tensors
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Tensors by name and names of the classes."""
+    path = path / WEIGHTS_NAME if path.is_dir() else path
+    if path.suffix != ".safetensors" and path.is_file():
+        published = load_published(path)
+        return dict(published.network.state_dict()), published.classes
+    tensors, metadata = load_weights(path)
+    if metadata.get("kind") != SEGMENTATION or not isinstance(metadata.get("classes"), list):
+        raise UserError(f"{path} holds a {metadata.get('kind')}, expected a segmentation model; give one")
+    return tensors, tuple(metadata["classes"])
+
+
+def _head_names(config: Mapping[str, Any]) -> set[str]:
+    """Names of the tensors whose shape follows the number of classes."""
+    arguments = dict(config["arguments"])
+    shapes = []
+    for classes in (arguments["num_classes"], arguments["num_classes"] + 1):
+        with torch.device("meta"):
+            built = build({**config, "arguments": {**arguments, "num_classes": classes}})
+        shapes.append({name: tensor.shape for name, tensor in built.state_dict().items()})
+    return {name for name, shape in shapes[0].items() if shapes[1][name] != shape}
+
+
+def _check_names(spec: str, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    wrong = [
+        name
+        for name in sorted(found.keys() | wanted.keys())
+        if name not in found or name not in wanted or found[name].shape != wanted[name].shape
+    ]
+    if wrong:
+        first = wrong[0]
+        has = tuple(found[first].shape) if first in found else "missing"
+        expected = tuple(wanted[first].shape) if first in wanted else "nothing"
+        raise UserError(
+            f"{spec} is of another network: {first} is {has}, expected {expected} ({len(wrong)} differences);"
+            " give weights of the recipe's network"
+        )
+
+
+def _pretrained_encoder(network: SegmentationNetwork, config: Mapping[str, Any]) -> dict[str, Tensor]:
+    encoder = getattr(network, ENCODER, None)
+    default = inspect.signature(NETWORKS[config["architecture"]]).parameters.get(ENCODER)
+    name = config["arguments"].get(ENCODER, None if default is None else default.default)
+    if not isinstance(encoder, nn.Module) or name is None:
+        raise UserError(
+            f"start: imagenet needs a network on a timm encoder, {config['architecture']} names none; give an encoder,"
+            " or start from a file"
+        )
+    try:
+        donor = timm.create_model(name, pretrained=True, features_only=True)
+    except Exception as error:
+        raise UserError(
+            f"pretrained weights of {name} cannot be had ({' '.join(str(error).split())[:200]}); check the network, or"
+            " give a file as start"
+        ) from error
+    own = {key.removeprefix(f"{ENCODER}."): key for key in network.state_dict() if key.startswith(f"{ENCODER}.")}
+    taken = _matching(donor.state_dict(), own)
+    return {**network.state_dict(), **taken}
+
+
+def _matching(donated: Mapping[str, Tensor], own: Mapping[str, str]) -> dict[str, Tensor]:
+    """The donor's tensors under the network's names; the encoder may sit in a module of its own inside."""
+    for prefix in ("", "module.", "body."):
+        if all(prefix + key in own for key in donated):
+            return {own[prefix + key]: tensor for key, tensor in donated.items()}
+    missing = next(key for key in donated if key not in own)
+    raise UserError(f"the pretrained encoder does not fit the network ({missing} has no place); start from a file")
+
+
+def _shortened(names: Sequence[str], limit: int = 6) -> str:
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown}, ..."
