@@ -120,7 +120,10 @@ def main(folder: Path) -> None:
     (folder / f"reached.{index}.txt").touch()
     if index == 1:
         raise RuntimeError("one process fails while the other one waits for it")
-    fit(Ponds(), CONFIG, folder / "alone", quiet=True)
+    try:
+        fit(Ponds(), CONFIG, folder / "alone", quiet=True)
+    except UserError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
