@@ -6,6 +6,8 @@ Both losses start from the same logits and uint8 labels and end with the gradien
 ``torch.nn.functional.cross_entropy(logits, target.long(), ignore_index=255)``, relaxed is everything that training
 calls: sets of neighbours, loss, mean. They run in turn, each pair gives one ratio, the median counts. Labels: drawn
 shapes like a street (bands, boxes, poles) and, with $SEGLIFT_DATA, two labels of camvid/train brought to the size.
+Threads wait asleep (OMP_WAIT_POLICY=PASSIVE unless set): spinning ones make both losses erratic on a busy machine, the
+one with more steps above all.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import cv2
 import numpy as np
