@@ -200,6 +200,7 @@ def test_a_data_set_without_a_folder_is_asked_for(recipe, tmp_path, capsys):
 def test_an_exploding_loss_stops_with_its_step_and_keeps_the_checkpoint(recipe, shapes, tmp_path, capsys):
     out = tmp_path / "out"
     values = ["fit.optimizer=sgd", "fit.learning_rate=1.0e+30", "fit.warmup_steps=30", "fit.warmup_from=1.0e-40"]
+    values.append("fit.checkpoint_every=1")
     words = [word for value in values for word in ("--set", value)]
     assert train(recipe, shapes, out, *words) == 2
     assert "step" in capsys.readouterr().err

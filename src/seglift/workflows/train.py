@@ -258,7 +258,8 @@ def _describe_run(recipe: TrainRecipe, data: TrainingData, out: Path) -> None:
     settings = {name: value for name, value in asdict(recipe).items() if name != "fit"} | {"fit": recipe.fit.shaping()}
     meaning = fingerprint_values(_without_roots(settings), [item.name for part in data.train for item in part.items])
     record = out / RUN
-    if record.is_file() and read_json(record).get("meaning") != meaning:
+    begun = any((out / name).exists() for name in (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME))
+    if begun and record.is_file() and read_json(record).get("meaning") != meaning:
         raise UserError(f"{out} holds another training (see {RECIPE} there); choose another --out, or --overwrite")
     write_bytes(out / RECIPE, yaml.safe_dump(plain_values(recipe), sort_keys=False).encode())
     versions = {"seglift": __version__, "torch": torch.__version__}
