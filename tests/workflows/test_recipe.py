@@ -38,7 +38,9 @@ def test_defaults_of_inner_parts_stay_where_only_some_values_are_given():
 
 
 def test_what_is_written_beside_the_weights_reads_back_as_the_same_recipe():
-    recipe = parse({**LEAST, "val": {"dataset": "camvid", "split": "val"}, "crop": [64, 80], "fit": {"betas": [0.8, 0.9]}})
+    recipe = parse(
+        {**LEAST, "val": {"dataset": "camvid", "split": "val"}, "crop": [64, 80], "fit": {"betas": [0.8, 0.9]}}
+    )
     assert parse(yaml.safe_load(yaml.safe_dump(plain_values(recipe)))) == recipe
 
 

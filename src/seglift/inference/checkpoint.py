@@ -13,7 +13,6 @@ from seglift.base.progress import say
 from seglift.base.weights import load_weights
 from seglift.inference.class_mapping import ClassMapping, map_classes
 from seglift.labels.space import LabelSpace
-from seglift.models.compact_unet import CompactUNet
 from seglift.models.network import SegmentationNetwork
 from seglift.models.zoo import build
 
@@ -40,19 +39,20 @@ class CheckpointModel:
         mapping: ClassMapping,
         short_side: int | None,
     ) -> None:
-        self.network = network.eval().requires_grad_(False)
+        # Convolutions are about twice as fast on a CPU in this layout.
+        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.space_classes, self.mapping, self.short_side = space_classes, mapping, short_side
-        self.wants_places = isinstance(network, CompactUNet)
+        self.wants_places = network.wants_places
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
         """Images float32 [B, 3, H, W] in 0..1 to logits float32 [B, C, H, W]."""
-        return self.mapping.apply(self.network(images))
+        return self.mapping.apply(self.network(images.contiguous(memory_format=torch.channels_last)))
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
         """Images float32 [B, 3, H, W] in 0..1 to the decoder's features float32 [B, F, h, w]."""
-        return self.network.features(images)
+        return self.network.features(images.contiguous(memory_format=torch.channels_last))
 
 
 def segmentation_metadata(

@@ -28,11 +28,13 @@ class CompactUNet(SegmentationNetwork):
     Args:
         num_classes: number C of output channels.
         widths: channels of the stages, at strides 2, 4, 8, ...
+        places: whether it sees where a pixel lies; it should not where cameras differ between training and use.
     """
 
-    def __init__(self, num_classes: int, widths: Sequence[int] = (32, 48, 64, 96, 128)) -> None:
+    def __init__(self, num_classes: int, widths: Sequence[int] = (32, 48, 64, 96, 128), places: bool = True) -> None:
         super().__init__(num_classes, feature_channels=widths[0])
-        channels = (5, *widths)
+        self.wants_places = places
+        channels = (5 if places else 3, *widths)
         self.down = nn.ModuleList(
             nn.Sequential(_block(before, after, stride=2), _block(after, after))
             for before, after in zip(channels, widths, strict=False)
@@ -59,8 +61,9 @@ class CompactUNet(SegmentationNetwork):
 
     def features(self, images: Tensor) -> Tensor:
         """Images float32 [B, 3 or 5, H, W] (RGB in 0..1, x and y in -1..1) to features [B, widths[0], ~H/2, ~W/2]."""
-        places = images[:, 3:] if images.shape[1] > 3 else image_places(images)
-        x = torch.cat((self.normalise(images[:, :3]), places), dim=1)
+        x = self.normalise(images[:, :3])
+        if self.wants_places:
+            x = torch.cat((x, images[:, 3:] if images.shape[1] > 3 else image_places(images)), dim=1)
         skips: list[Tensor] = []
         for stage in self.down:
             x = cast(Tensor, stage(x))

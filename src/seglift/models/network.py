@@ -19,7 +19,11 @@ class SegmentationNetwork(nn.Module, abc.ABC):
     Attributes:
         num_classes: number C of output channels.
         feature_channels: number F of channels of :meth:`features`.
+        wants_places: whether images may bring x and y of each pixel (-1..1 over the whole image) as channels 4 and 5,
+            which views of a part of an image should.
     """
+
+    wants_places: bool = False
 
     mean: Tensor
     std: Tensor

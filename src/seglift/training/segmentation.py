@@ -198,7 +198,7 @@ class SegmentationTask:
         return self.validation.scores(self.network, self.space.train_names, self.recipe.short_side, device)
 
     def _input(self, view: View) -> Tensor:
-        if isinstance(self.network, CompactUNet):
+        if self.network.wants_places:
             return torch.cat((view.image, view.places))
         return view.image
 

@@ -12,7 +12,6 @@ from seglift.base.files import fingerprint_values
 from seglift.inference.predict import Predictor
 from seglift.inference.settings import InferenceSettings
 from seglift.metrics.confusion import Confusion
-from seglift.models.compact_unet import CompactUNet
 from seglift.models.network import SegmentationNetwork
 from seglift.training.dataset_samples import DatasetSamples
 from seglift.training.image_scores import confusion_over
@@ -52,7 +51,7 @@ class _InTraining:
 
     def __init__(self, network: SegmentationNetwork, classes: Sequence[str], short_side: int | None) -> None:
         self.network, self.space_classes, self.short_side = network, tuple(classes), short_side
-        self.wants_places = isinstance(network, CompactUNet)
+        self.wants_places = network.wants_places
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from seglift.base.errors import UserError
-
-try:
-    import fcntl
-except ImportError:  # not on Windows; two runs at once are then the user's to avoid
-    fcntl = None  # type: ignore[assignment]
+from seglift.base.locks import file_lock
 
 LOCK_NAME = "lock"
 
@@ -27,19 +23,13 @@ def only_writer(out: Path, work: Path) -> Iterator[None]:
     Raises:
         UserError: another process holds it, or the folder cannot be written.
     """
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        file = (work / LOCK_NAME).open("ab")
-    except OSError as error:
-        raise UserError(f"cannot write to {out}: {error.strerror or error}; choose another --out") from error
-    with file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    f"another seglift command is writing to {out}; wait until it is done, or choose another --out"
-                ) from None
-            except OSError:
-                pass  # a file system without locks
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(work / LOCK_NAME, wait=False))
+        except BlockingIOError:
+            raise UserError(
+                f"another seglift command is writing to {out}; wait until it is done, or choose another --out"
+            ) from None
+        except OSError as error:
+            raise UserError(f"cannot write to {out}: {error.strerror or error}; choose another --out") from error
         yield

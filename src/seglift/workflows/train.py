@@ -16,6 +16,7 @@ from seglift import __version__
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, read_json, write_bytes, write_json
+from seglift.base.locks import file_lock
 from seglift.base.progress import ProgressBar, say
 from seglift.datasets.catalogue import open_dataset
 from seglift.datasets.class_index import build_class_index
@@ -211,7 +212,9 @@ def _train(recipe: TrainRecipe, data: TrainingData, out: Path, options: TrainOpt
 def _plan(recipe: TrainRecipe, data: TrainingData, cache: Path, skip_corrupt: bool) -> EpochPlan:
     planned = []
     for source, dataset in zip(recipe.train, data.train, strict=True):
-        index = build_class_index(dataset, recipe.tile, cache, skip_corrupt)
+        # Of several processes one reads the labels, and the others find what it kept.
+        with file_lock(cache / "lock", wait=True):
+            index = build_class_index(dataset, recipe.tile, cache, skip_corrupt, quiet=not is_first_process())
         planned.append(
             PlannedSource(
                 f"{source.called} {source.split}",
