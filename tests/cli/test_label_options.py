@@ -120,6 +120,32 @@ def test_a_model_beyond_max_distance(clip, label, small_model, tmp_path):
     assert [round(value, 3) for value in share(out, "model")][2:7] == [1.0] * 5
 
 
+def test_a_given_model_can_be_tuned_to_the_keyframes(clip, label, small_model, tmp_path):
+    """A model that saw nothing of the car learns it from the keyframes."""
+    label(clip, tmp_path / "a", "--method", "semantic", "--model-steps", 1).done()
+    weights = tmp_path / "a/.seglift/model/best.safetensors"
+    given = weights.read_bytes()
+    options = ("--method", "semantic", "--model", weights, "--tune", "--model-steps", 60)
+    label(clip, tmp_path / "b", *options).done()
+    tuned = tmp_path / "b/.seglift/model/best.safetensors"
+    assert weights.read_bytes() == given != tuned.read_bytes()
+    assert json.loads((tmp_path / "b/run.json").read_text())["model"]["tuned"] is True
+    label(clip, tmp_path / "c", "--method", "semantic", "--model", weights).done()
+    car, right = 26, {}
+    for name in ("b", "c"):
+        truth, made = (np.array(Image.open(folder / "f002.png")) for folder in (clip.truth, tmp_path / name / "labels"))
+        right[name] = ((made == car) & (truth == car)).sum() / (truth == car).sum()
+    assert right["b"] > max(0.5, right["c"])
+    before = tuned.stat().st_mtime_ns
+    label(clip, tmp_path / "b", *options).done()
+    assert tuned.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("model", [("--model", "auto"), (), ("--model", "hf:some/thing")])
+def test_tuning_needs_a_checkpoint(clip, label, tmp_path, model):
+    assert "--tune needs a checkpoint" in label(clip, tmp_path / "a", "--method", "inpaint", "--tune", *model).error
+
+
 def test_a_trained_model_can_be_given(clip, label, small_model, tmp_path):
     label(clip, tmp_path / "a", "--method", "semantic", "--model-steps", 2).done()
     weights = tmp_path / "a/.seglift/model/best.safetensors"

@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model-steps", type=int, default=fields["model_steps"].default, metavar="N", help=about("model_steps")
     )
+    parser.add_argument("--tune", action="store_true", help=about("tune"))
     parser.add_argument("--model-minutes", type=float, metavar="M", help=about("model_minutes"))
     parser.add_argument("--device", default="auto", metavar="D", help=about("device"))
     parser.add_argument("--seed", type=int, default=0, metavar="N", help=about("seed"))

@@ -86,7 +86,7 @@ def load_checkpoint(path: Path, space: LabelSpace, device: str | torch.device = 
     tensors, metadata = load_weights(path)
     if metadata.get("kind") != SEGMENTATION:
         raise UserError(f"{path} holds a {metadata.get('kind')}, expected a segmentation model; give one")
-    _check_metadata(metadata, path)
+    check_metadata(metadata, path)
     classes = tuple(metadata["classes"])
     network = _build(metadata["network"], path)
     load_network_weights(network, tensors, path)
@@ -98,7 +98,8 @@ def load_checkpoint(path: Path, space: LabelSpace, device: str | torch.device = 
     return CheckpointModel(network.to(device), space.train_names, mapping, metadata.get("short_side"))
 
 
-def _check_metadata(metadata: dict[str, Any], path: Path) -> None:
+def check_metadata(metadata: dict[str, Any], path: Path) -> None:
+    """Refuses, with a UserError, metadata of a segmentation model (see segmentation_metadata) that are damaged."""
     classes, short_side = metadata.get("classes"), metadata.get("short_side")
     rules = {
         "network": (isinstance(metadata.get("network"), dict), "an object"),

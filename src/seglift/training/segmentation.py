@@ -236,12 +236,13 @@ def train_segmentation(
     out: Path,
     device: str = "cpu",
     quiet: bool = False,
+    start: dict[str, Tensor] | None = None,
 ) -> FitResult:
-    """Trains a segmentation network; ``load_checkpoint(out, space)`` loads what it leaves.
+    """Trains a segmentation network, from the weights ``start`` if given; ``load_checkpoint(out, space)`` loads it.
 
     Resumes a killed run of the same data and recipe in ``out``; see :func:`seglift.training.fit.fit`.
     """
-    task = SegmentationTask(samples, space, recipe)
+    task = SegmentationTask(samples, space, recipe, start)
     return fit(task, recipe.fit, out, device, quiet)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from seglift.base.errors import UserError
 from seglift.base.progress import say
 from seglift.base.weights import load_weights
-from seglift.inference.checkpoint import SEGMENTATION, WEIGHTS_NAME
+from seglift.inference.checkpoint import SEGMENTATION, WEIGHTS_NAME, check_metadata
 from seglift.models.network import SegmentationNetwork
 from seglift.models.published import load_published
 from seglift.models.zoo import NETWORKS, build
@@ -41,7 +42,8 @@ def start_weights(
     """
     if spec == IMAGENET:
         return _pretrained_encoder(network, config)
-    tensors, known = _read(Path(spec))
+    given = read_start(Path(spec))
+    tensors, known = given.tensors, given.classes
     wanted = network.state_dict()
     heads = _head_names(config)
     if tuple(known) != tuple(classes):
@@ -57,16 +59,38 @@ def start_weights(
     return tensors
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Tensors by name and names of the classes."""
+@dataclass(frozen=True)
+class Start:
+    """A trained network as plain values.
+
+    Attributes:
+        tensors: its state dict.
+        config: what ``zoo.build`` makes it from.
+        classes: names of its classes.
+        short_side: short side of the images it was trained on, None for any.
+    """
+
+    tensors: dict[str, Tensor]
+    config: dict[str, Any]
+    classes: tuple[str, ...]
+    short_side: int | None
+
+
+def read_start(path: Path) -> Start:
+    """Reads the folder or file of a training, or the file of a published checkpoint.
+
+    Raises:
+        UserError: it is neither.
+    """
     path = path / WEIGHTS_NAME if path.is_dir() else path
     if path.suffix != ".safetensors" and path.is_file():
         published = load_published(path)
-        return dict(published.network.state_dict()), published.classes
+        return Start(dict(published.network.state_dict()), published.config, published.classes, None)
     tensors, metadata = load_weights(path)
-    if metadata.get("kind") != SEGMENTATION or not isinstance(metadata.get("classes"), list):
+    if metadata.get("kind") != SEGMENTATION:
         raise UserError(f"{path} holds a {metadata.get('kind')}, expected a segmentation model; give one")
-    return tensors, tuple(metadata["classes"])
+    check_metadata(metadata, path)
+    return Start(tensors, metadata["network"], tuple(metadata["classes"]), metadata.get("short_side"))
 
 
 def _head_names(config: Mapping[str, Any]) -> set[str]:

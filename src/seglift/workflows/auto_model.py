@@ -1,15 +1,17 @@
-"""The segmentation model of ``seglift label``: given, or trained on the clip's own keyframes and kept in OUT."""
+"""The segmentation model of ``seglift label``: given, tuned to the clip's keyframes, or trained on them alone."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
 import torch
+from torch import Tensor
 
+from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_file, fingerprint_values, read_json, write_json
 from seglift.base.progress import say
 from seglift.base.threads import threads_per_call, worker_count
@@ -25,12 +27,16 @@ from seglift.training.augmentation import AugmentationConfig
 from seglift.training.fit_config import FitConfig
 from seglift.training.sample import Sample
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe, train_segmentation
+from seglift.training.start_weights import Start, read_start
 from seglift.workflows.input_identity import fingerprint_model
+from seglift.workflows.label_config import AUTO_STEPS
 from seglift.workflows.label_output import MODEL_FOLDER
 from seglift.workflows.label_plan import LabelPlan
 
 FOLDER = MODEL_FOLDER
 CLASS_BALANCE = 0.5
+TUNE_RATE = 1e-3
+LARGE_SIDE, LARGE_CROP = 512, (512, 640)
 SETTINGS = InferenceSettings(flip=True, average="probabilities")
 
 
@@ -51,7 +57,7 @@ class ClipModel:
 
 
 def get_clip_model(plan: LabelPlan, work: Path) -> ClipModel:
-    """Loads the model that ``--model`` names, or trains one for ``auto``.
+    """Loads the model that ``--model`` names and tunes it where asked for, or trains one for ``auto``.
 
     Args:
         plan: the checked inputs.
@@ -62,8 +68,8 @@ def get_clip_model(plan: LabelPlan, work: Path) -> ClipModel:
         UserError: the model cannot be loaded or trained.
     """
     spec, device = plan.config.model, plan.config.device
-    if spec == "auto":
-        return _auto_model(plan, work / FOLDER)
+    if spec == "auto" or plan.config.tune:
+        return _trained_model(plan, work / FOLDER)
     model = load_model(spec, plan.space, device)
     digest = fingerprint_model(spec)
     about = {"spec": spec, "sha256": digest, "classes": model.space_classes}
@@ -71,8 +77,10 @@ def get_clip_model(plan: LabelPlan, work: Path) -> ClipModel:
 
 
 def untrained_model(plan: LabelPlan) -> SemanticModel:
-    """The model of ``auto`` before its training, to see how long one frame takes."""
-    space, recipe = plan.space, auto_recipe(plan.config.model_steps, None, plan.config.seed)
+    """The model of ``auto`` or of ``--tune`` before its training, to see how long one frame takes."""
+    if plan.config.tune:
+        return Predictor(load_model(plan.config.model, plan.space, plan.config.device), SETTINGS)
+    space, recipe = plan.space, auto_recipe(1, None, plan.config.seed)
     network = build(recipe.network.resolved(space.num_train), seed=0).to(plan.config.device)
     mapping = map_classes(space.train_names, space, "the model")
     return Predictor(CheckpointModel(network, space.train_names, mapping, recipe.short_side), SETTINGS)
@@ -102,6 +110,22 @@ def auto_recipe(steps: int, minutes: float | None, seed: int) -> SegmentationRec
     )
 
 
+def tune_recipe(start: Start, steps: int, minutes: float | None, seed: int) -> SegmentationRecipe:
+    """How a trained model is tuned to the keyframes of one clip: as ``auto``, with gentler steps, at its own size."""
+    recipe = auto_recipe(steps, minutes, seed)
+    arguments = {name: value for name, value in start.config["arguments"].items() if name != "num_classes"}
+    network = NetworkConfig(start.config["architecture"], arguments)
+    large = start.short_side is None or start.short_side > LARGE_SIDE
+    return replace(
+        recipe,
+        network=network,
+        fit=replace(recipe.fit, learning_rate=TUNE_RATE),
+        crop=LARGE_CROP if large else recipe.crop,
+        class_balance=recipe.class_balance if network.architecture == recipe.network.architecture else 0.0,
+        short_side=start.short_side,
+    )
+
+
 class KeyframeSamples(Sequence[Sample]):
     """The clip's keyframes as training samples, read when asked for."""
 
@@ -123,7 +147,7 @@ class KeyframeSamples(Sequence[Sample]):
         return Sample(self._plan.clip.frames[index], label)
 
 
-def _auto_model(plan: LabelPlan, folder: Path) -> ClipModel:
+def _trained_model(plan: LabelPlan, folder: Path) -> ClipModel:
     config = plan.config
     frames = plan.clip.frames
     trained_on = {
@@ -137,14 +161,29 @@ def _auto_model(plan: LabelPlan, folder: Path) -> ClipModel:
         write_json(note, trained_on)
     elif known != trained_on:
         say("the model that was trained on earlier keyframes is used again; --overwrite trains anew on today's")
-    recipe = auto_recipe(config.model_steps, config.model_minutes, config.seed)
     if not (folder / WEIGHTS_NAME).is_file():
+        recipe, start = _recipe_and_start(plan)
         with threads_per_call(worker_count()), torch.inference_mode(False):
-            train_segmentation(KeyframeSamples(plan), plan.space, recipe, folder, config.device)
+            train_segmentation(KeyframeSamples(plan), plan.space, recipe, folder, config.device, start=start)
     model = load_model(folder, plan.space, config.device)
     digest = fingerprint_file(folder / WEIGHTS_NAME)
     _, described = load_weights(folder / WEIGHTS_NAME)
     training = described.get("training", {})
-    about = {"spec": "auto", "sha256": digest, "trained_on": sorted(known or trained_on)}
+    about = {"spec": config.model, "tuned": config.tune, "sha256": digest, "trained_on": sorted(known or trained_on)}
     about |= {name: training.get(name) for name in ("steps", "stopped_at_step")}
     return ClipModel(Predictor(model, SETTINGS), digest, about)
+
+
+def _recipe_and_start(plan: LabelPlan) -> tuple[SegmentationRecipe, dict[str, Tensor] | None]:
+    """How to train, and from which weights."""
+    config = plan.config
+    steps = config.model_steps or AUTO_STEPS
+    if not config.tune:
+        return auto_recipe(steps, config.model_minutes, config.seed), None
+    start = read_start(Path(config.model))
+    if start.classes != plan.space.train_names:
+        raise UserError(
+            f"{config.model} has other classes than {plan.space.name}, expected the same for --tune; leave --tune out"
+            " (classes are then mapped by name), or train a model of these classes"
+        )
+    return tune_recipe(start, steps, config.model_minutes, config.seed), start.tensors

@@ -13,6 +13,7 @@ from seglift.propagation.semantic_only import SemanticLabeller
 from seglift.propagation.spill import BYTES_PER_PIXEL
 from seglift.propagation.state import estimate_pair
 from seglift.workflows.frame_cache import FrameCache
+from seglift.workflows.label_config import AUTO_STEPS
 from seglift.workflows.label_output import LabelOutput
 from seglift.workflows.label_plan import LabelPlan
 
@@ -69,12 +70,13 @@ def _about_model(plan: LabelPlan, todo: int) -> list[str]:
 
     config, work = plan.config, LabelOutput(plan.config.out).work
     lines = []
-    if config.model == "auto" and (config.overwrite or not (work / FOLDER / WEIGHTS_NAME).is_file()):
-        minutes = config.model_steps * TRAINING_SECONDS_PER_STEP / 60.0
+    if (config.model == "auto" or config.tune) and (config.overwrite or not (work / FOLDER / WEIGHTS_NAME).is_file()):
+        steps = config.model_steps or AUTO_STEPS
+        minutes = steps * TRAINING_SECONDS_PER_STEP / 60.0
         if config.model_minutes is not None:
             minutes = min(minutes, config.model_minutes)
         lines.append(
-            f"first a segmentation model is trained for {config.model_steps} steps, "
+            f"first a segmentation model is {'tuned' if config.tune else 'trained'} for {steps} steps, "
             f"about {minutes:.1f} minutes on 2 CPU cores"
         )
         model = untrained_model(plan)

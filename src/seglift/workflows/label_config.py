@@ -15,6 +15,8 @@ RESAMPLES = ("once", "recursive")
 OUT_OF_VIEW = ("replicate", "void")
 SETTINGS = ("product", "paper")
 PAPER_TAU = 40.0
+AUTO_STEPS = 1200
+TUNE_STEPS = 400
 
 NO_EFFECT_ON_LABELS = frozenset({"frames", "labels", "out", "ground_truth", "overwrite", "dry_run"})
 """Options that may differ between runs on one OUT: paths (contents are fingerprinted) and what only reports."""
@@ -40,8 +42,12 @@ class LabelConfig:
     max_distance: int | None = field(default=None, metadata={"help": "carry labels over at most K frames"})
     cut: tuple[int | None, int | None] | None = field(default=None, metadata={"help": "only frames A:B, half-open"})
     ground_truth: Path | None = field(default=None, metadata={"help": "score and draw against these labels"})
-    model_steps: int = field(default=1200, metadata={"help": "training steps of --model auto"})
-    model_minutes: float | None = field(default=None, metadata={"help": "cap on the training time of --model auto"})
+    tune: bool = field(default=False, metadata={"help": "train the model that is given further on the keyframes"})
+    model_steps: int | None = field(
+        default=None,
+        metadata={"help": f"training steps of --model auto (default: {AUTO_STEPS}) or --tune ({TUNE_STEPS})"},
+    )
+    model_minutes: float | None = field(default=None, metadata={"help": "cap on the time of that training"})
     device: str = field(default="auto", metadata={"help": "auto, cpu, cuda, cuda:N, mps"})
     seed: int = field(default=0, metadata={"help": "seed of every random choice"})
     overwrite: bool = field(default=False, metadata={"help": "start anew in an OUT of other options"})
@@ -61,7 +67,7 @@ class LabelConfig:
             _positive_number("--tau", self.tau)
         if self.max_distance is not None and self.max_distance < 1:
             raise UserError(f"--max-distance is {self.max_distance}, expected 1 or more; leave it out for no limit")
-        if self.model_steps < 1:
+        if self.model_steps is not None and self.model_steps < 1:
             raise UserError(f"--model-steps is {self.model_steps}, expected 1 or more; --model none trains nothing")
         if self.model_minutes is not None and self.model_minutes <= 0:
             raise UserError(f"--model-minutes is {self.model_minutes}, expected more than 0; leave it out for no cap")
@@ -80,6 +86,9 @@ class LabelConfig:
             if model not in ("auto", "none"):
                 raise UserError(f"--method motion uses no model, but --model is '{model}'; use --method inpaint")
             model = "none"
+        if self.tune and (model in ("auto", "none") or model.startswith("hf:")):
+            raise UserError(f"--tune needs a checkpoint to train further, but --model is '{model}'; give one")
+        steps = self.model_steps or (TUNE_STEPS if self.tune else AUTO_STEPS)
         tau = self.tau
         if self.settings == "paper" and tau == "auto":
             tau = str(PAPER_TAU)
@@ -88,7 +97,8 @@ class LabelConfig:
         resample = self.resample
         if resample == "auto":
             resample = "recursive" if self.settings == "paper" else "once"
-        return replace(self, method=method, model=model, tau=tau, resample=resample, device=resolve_device(self.device))
+        device = resolve_device(self.device)
+        return replace(self, method=method, model=model, model_steps=steps, tau=tau, resample=resample, device=device)
 
     def _resolved_method(self) -> str:
         if self.method == "refine":
