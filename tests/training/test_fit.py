@@ -302,8 +302,9 @@ def test_the_weights_of_the_best_validation_are_kept(tmp_path: Path) -> None:
     assert fit(Scored(fail_at=0), replace(CONFIG, validate_every=3), tmp_path, quiet=True) == result
 
 
-def test_each_epoch_and_the_end_are_validated_and_rows_are_written(tmp_path: Path) -> None:
-    run(tmp_path, replace(CONFIG, log_every=3, schedule="poly", power=2.0, schedule_per="epoch"), Line(validates=True))
+def test_every_validation_and_the_end_have_a_row(tmp_path: Path) -> None:
+    config = replace(CONFIG, log_every=3, validate_every=4, schedule="poly", power=2.0, schedule_per="epoch")
+    run(tmp_path, config, Line(validates=True))
     rows = read_metrics(tmp_path / "metrics.csv")
     assert [row["step"] for row in rows] == ["3", "4", "6", "8", "9", "11"]
     assert [float(row["epoch"]) for row in rows] == [0.75, 1, 1.5, 2, 2.25, 2.75]
@@ -355,10 +356,17 @@ def test_16_bit_lowers_the_network_only(tmp_path: Path) -> None:
 
 
 def test_what_needs_a_gpu_is_refused_elsewhere(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="sync_batch_norm needs CUDA"):
-        run(tmp_path, replace(CONFIG, sync_batch_norm=True))
-    with pytest.raises(UserError, match="16-mixed needs CUDA"):
+    with pytest.raises(UserError, match=r"16-mixed needs CUDA.* say --set fit\.precision=bf16-mixed or .*=32-true$"):
         run(tmp_path, replace(CONFIG, precision="16-mixed"))
+
+
+def test_batch_norms_have_nothing_to_share_in_one_process(tmp_path: Path) -> None:
+    alone = Line()
+    run(tmp_path / "shared", replace(CONFIG, sync_batch_norm=True), alone)
+    run(tmp_path / "plain")
+    assert any(type(module) is nn.BatchNorm1d for module in alone.net.modules())
+    shared, plain = (load_weights(tmp_path / name / "best.safetensors")[0] for name in ("shared", "plain"))
+    assert all(torch.equal(tensor, plain[name]) for name, tensor in shared.items())
 
 
 @pytest.mark.parametrize("workers", [0, 1])

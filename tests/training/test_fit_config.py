@@ -37,11 +37,23 @@ def test_learning_rate_follows_the_schedule_by_share_of_steps() -> None:
 
 def test_poly_by_step_and_by_epoch() -> None:
     config = FitConfig(epochs=5, learning_rate=0.02, schedule="poly", power=2.0).resolved(steps_per_epoch=10)
-    assert (config.steps, config.validate_every) == (50, 10)
+    assert config.steps == 50
     assert config.learning_rate_at(25, 10) == pytest.approx(0.02 * 0.5**2)
     by_epoch = FitConfig(steps=50, learning_rate=0.02, schedule="poly", power=2.0, schedule_per="epoch")
     rates = [by_epoch.learning_rate_at(step, 10) for step in range(50)]
     assert rates == pytest.approx([0.02 * (1 - step // 10 / 5) ** 2 for step in range(50)])
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "count"), [(1000, 100, 10), (95, 10, 10), (10, 1, 10), (1, 1, 1), (11, 2, 6)]
+)
+def test_ten_validations_at_equal_distances_unless_said_otherwise(steps: int, every: int, count: int) -> None:
+    config = FitConfig(steps=steps).resolved(steps_per_epoch=7)
+    assert config.validate_every == every
+    assert sum(step % every == 0 or step == steps for step in range(1, steps + 1)) == count
+    assert config.resolved(steps_per_epoch=3) == config
+    assert FitConfig(steps=steps, validate_every=7).resolved(3).validate_every == 7
+    assert FitConfig(epochs=steps).resolved(20).validate_every == 2 * steps
 
 
 def test_warmup_rises_to_the_schedule() -> None:

@@ -95,7 +95,7 @@ def test_a_killed_run_of_two_ends_with_the_bytes_of_an_undisturbed_one(two: Path
 def test_each_process_tells_what_stops_all_of_them(two: Path) -> None:
     for index in range(2):
         assert "loss is nan at step 4" in (two / f"nan.{index}.txt").read_text()
-        assert "sync_batch_norm needs CUDA" in (two / f"sync.{index}.txt").read_text()
+        assert "sync_batch_norm of 2 processes needs CUDA" in (two / f"sync.{index}.txt").read_text()
         assert "batch of 4 cannot be shared by 6" in (two / f"small.{index}.txt").read_text()
     assert load_weights(two / "nan" / "checkpoint.safetensors")[1]["progress"]["step"] == 3
 
@@ -114,6 +114,10 @@ def test_a_process_alone(script: ModuleType) -> None:
     values = torch.tensor([1.0, 2.0])
     assert processes.sum_over_processes(values) is values
     assert make_fabric("cpu").world_size == 1
+    norm = torch.nn.Sequential(torch.nn.BatchNorm2d(2))
+    for device in ("cpu", "mps", "cuda"):
+        processes.share_batch_norm(norm, torch.device(device))
+    assert type(norm[0]) is torch.nn.BatchNorm2d
 
 
 @pytest.mark.parametrize(

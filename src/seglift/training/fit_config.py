@@ -13,6 +13,8 @@ from seglift.training.schedules import SCHEDULES, poly, warmup
 RESULT_FREE = ("minutes", "checkpoint_every", "log_every", "tensorboard", "workers")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
+VALIDATIONS = 10
+"""Validations of a training that does not say how often it wants them."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,11 @@ class FitConfig:
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
     """Number format inside the network: float32, or mixed with 16 bit."""
     sync_batch_norm: bool = False
-    """Whether batch norms take their statistics over the batches of all processes; CUDA only."""
+    """Whether batch norms take their statistics over the batches of all processes, which needs CUDA; nothing in one."""
     seed: int = 0
     """Seed of every random choice."""
     validate_every: int | None = None
-    """Steps between validations; None validates after each epoch. The last step is always validated."""
+    """Steps between validations; None: a tenth of all, so ten validations. The last step is always validated."""
     minutes: float | None = None
     """Optional cap on training time, summed over resumed runs; hitting it is recorded in the result."""
     checkpoint_every: int = 50
@@ -98,9 +100,10 @@ class FitConfig:
                 raise UserError(f"{name} is {getattr(self, name)!r}, expected {expected}; change it")
 
     def resolved(self, steps_per_epoch: int) -> Self:
-        """The same with everything counted in steps."""
+        """The same with everything counted in steps; resolved once more it stays as it is."""
         steps = self.steps if self.epochs is None else self.epochs * steps_per_epoch
-        return replace(self, steps=steps, epochs=None, validate_every=self.validate_every or steps_per_epoch)
+        every = self.validate_every or max(1, math.ceil(steps / VALIDATIONS))
+        return replace(self, steps=steps, epochs=None, validate_every=every)
 
     def shaping(self) -> dict[str, Any]:
         """The settings that shape the weights, by name."""

@@ -36,7 +36,10 @@ def make_fabric(device: str = "auto", precision: str = "32-true") -> Fabric:
     name = resolve_device(device)
     kind, _, index = name.partition(":")
     if precision == "16-mixed" and kind != "cuda":
-        raise UserError(f"precision 16-mixed needs CUDA, the device is {kind}; choose bf16-mixed or 32-true")
+        raise UserError(
+            f"precision 16-mixed needs CUDA, the device is {kind}; say --set fit.precision=bf16-mixed or"
+            " --set fit.precision=32-true"
+        )
     plugins = [] if precision == "32-true" else [_Mixed(precision, kind)]
     processes, here = _started()
     if processes == 1:
@@ -86,13 +89,18 @@ def copy_from_first(tensors: Iterable[Tensor]) -> None:
 def share_batch_norm(module: nn.Module, device: torch.device) -> None:
     """Makes the batch norms inside ``module`` take their statistics over the batches of all processes.
 
+    One process alone has nothing to share, and its module stays as it is.
+
     Raises:
-        UserError: the device is not CUDA.
+        UserError: several processes train, and not on CUDA.
     """
+    processes = this_process().count
+    if processes == 1:
+        return
     if device.type != "cuda":
         raise UserError(
-            f"sync_batch_norm needs CUDA, the device is {device.type}; switch it off or train a network without"
-            " batch norm"
+            f"sync_batch_norm of {processes} processes needs CUDA, the device is {device.type}; train with one process,"
+            " or say --set fit.sync_batch_norm=false"
         )
     convert_sync_batchnorm(module)
 
