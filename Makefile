@@ -27,6 +27,11 @@ bench: $(VENV)/.installed  ## needs SEGLIFT_DATA, see benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/label_quality.py
 	$(BIN)/python benchmarks/label_speed.py
 	$(BIN)/python benchmarks/flow_error.py
+	$(BIN)/python benchmarks/loss_speed.py
+	$(BIN)/python benchmarks/loop_overhead.py
+	$(BIN)/python benchmarks/confusion_speed.py
+	$(BIN)/python benchmarks/class_index_speed.py
+	$(BIN)/python benchmarks/view_speed.py
 
 clean:
 	rm -rf $(VENV) build src/*.egg-info seglift-demo .mypy_cache .ruff_cache .import_linter_cache

@@ -1,6 +1,7 @@
 """Label quality on real video: every method by distance to the keyframe, protocols of the table in RESULTS.md.
 
     python benchmarks/label_quality.py [--clips camvid/dense_a davis/bus] [--every 5 10 20] [--methods motion inpaint]
+    python benchmarks/label_quality.py --methods semantic inpaint --model runs/camvid [--tune]
 
 Two-sided: keyframes at indices 0, N, 2N, ...; scored on the frames strictly between the first and the last keyframe
 that are no keyframes (pooled mIoU in percent; void ground truth left out, a void prediction counts as wrong). The
@@ -105,6 +106,8 @@ def measure(data: Path, options: argparse.Namespace) -> None:
                     with tempfile.TemporaryDirectory() as folder:
                         chosen: dict[str, object] = {"method": method, "motion": options.motion, "seed": seed}
                         chosen |= {"settings": options.settings, "model_steps": options.model_steps}
+                        if method != "motion":
+                            chosen |= {"model": options.model, "tune": options.tune}
                         values.append(number(two_sided(data, clip, every, chosen, Path(folder))))
                 cells.append(" / ".join(f"{value:.1f}" for value in values))
             print(
@@ -124,6 +127,8 @@ def main() -> None:
     parser.add_argument("--motion", default="dis")
     parser.add_argument("--settings", default="product")
     parser.add_argument("--model-steps", type=int, default=LabelConfig.__dataclass_fields__["model_steps"].default)
+    parser.add_argument("--model", default="auto", help="a checkpoint in place of one trained on the keyframes alone")
+    parser.add_argument("--tune", action="store_true", help="train that checkpoint further on the keyframes")
     parser.add_argument("--one-sided", action="store_true", help="the one-sided table instead")
     options = parser.parse_args()
     data = Path(os.environ["SEGLIFT_DATA"])
