@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from seglift.losses.cross_entropy import cross_entropy
+from seglift.losses.cross_entropy import class_weight_map, cross_entropy
 
 
 def test_uniform_logits_cost_log_of_the_number_of_classes() -> None:
@@ -71,3 +71,18 @@ def test_wrong_shapes_are_refused() -> None:
         cross_entropy(torch.zeros(1, 3, 2, 2), torch.zeros(1, 3, 2, dtype=torch.uint8))
     with pytest.raises(ValueError, match="class weights"):
         cross_entropy(torch.zeros(1, 3, 2, 2), torch.zeros(1, 2, 2, dtype=torch.uint8), torch.ones(2))
+
+
+def test_class_weights_are_too_few_for_the_labels() -> None:
+    target = torch.tensor([[[0, 2, 255]]], dtype=torch.uint8)
+    with pytest.raises(ValueError, match="3 class weights or more expected, got 2"):
+        class_weight_map(target, [1.0, 2.0], None, torch.float32)
+    assert class_weight_map(target, [1.0, 2.0, 5.0], None, torch.float32).tolist() == [[[1.0, 5.0, 0.0]]]
+
+
+def test_values_off_the_cpu_are_never_looked_at() -> None:
+    """A tensor without values, as on the device meta, breaks everything that would wait for a GPU."""
+    target = torch.empty(2, 4, 5, dtype=torch.uint8, device="meta")
+    assert class_weight_map(target, [1.0, 2.0], None, torch.float64).shape == (2, 4, 5)
+    logits = torch.empty(2, 2, 4, 5, device="meta")
+    assert cross_entropy(logits, target, torch.tensor([1.0, 2.0])).device.type == "meta"

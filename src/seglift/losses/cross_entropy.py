@@ -12,6 +12,7 @@ from seglift.losses.pixels import (
     IGNORE,
     ClassWeights,
     check_shapes,
+    class_weights_like,
     divide,
     full_precision,
     is_number,
@@ -50,14 +51,14 @@ def class_weight_map(
     """The weight of every pixel: that of its class times its own, 0 where the target is ignored; [B, H, W].
 
     Raises:
-        ValueError: a target beyond the class weights.
+        ValueError: a target beyond the class weights; on a GPU, where looking would wait for it, the device says so.
     """
     weights = weight_map(target, pixel_weights, dtype)
     if class_weights is None:
         return weights
-    by_class = torch.as_tensor(class_weights, dtype=dtype, device=target.device)
+    by_class = class_weights_like(class_weights, target, dtype)
     index = target.long().masked_fill(target == IGNORE, 0)
-    if index.numel() and int(index.max()) >= len(by_class):
+    if index.device.type == "cpu" and index.numel() and int(index.max()) >= len(by_class):
         raise ValueError(f"{int(index.max()) + 1} class weights or more expected, got {len(by_class)}")
     return weights * by_class[index]
 

@@ -50,6 +50,12 @@ def require_class_weights(values: ClassWeights | None) -> None:
     require(bool(holds), "class_weights", values, expected)
 
 
+def class_weights_like(values: ClassWeights, target: Tensor, dtype: torch.dtype) -> Tensor:
+    """The weights of the classes beside the target, ``dtype`` [C]; a GPU is not waited for."""
+    beside = torch.as_tensor(values, dtype=dtype)
+    return beside.to(target.device, non_blocking=target.device.type == "cuda")
+
+
 def check_shapes(logits: Tensor, target: Tensor, pixel_weights: Tensor | None = None) -> None:
     """Holds the loss's inputs to their shapes: logits [B, C, H, W], target and pixel weights [B, H, W].
 

@@ -17,6 +17,7 @@ from seglift.losses.pixels import (
     IGNORE,
     ClassWeights,
     check_shapes,
+    class_weights_like,
     divide,
     full_precision,
     is_number,
@@ -196,9 +197,10 @@ class RelaxedCrossEntropy:
             return torch.full((1,), len(target), dtype=torch.float64, device=target.device)
         if self.class_weights is None and self.void_center == "ignore":
             return weight_sum(target, pixel_weights)[None]
-        classes = 1 + int(target[target != IGNORE].max()) if bool((target != IGNORE).any()) else 1
         if not isinstance(self.class_weights, str | None):
             classes = len(self.class_weights)
+        else:
+            classes = 1 + int(target[target != IGNORE].max()) if bool((target != IGNORE).any()) else 1
         sets = self.sets(target, classes)
         return self._weights(target, sets, pixel_weights, self.radius, torch.float64).sum()[None]
 
@@ -211,7 +213,7 @@ class RelaxedCrossEntropy:
         if isinstance(self.class_weights, str):
             by_class = set_class_weights(target, sets, radius, self.upper_bound)
         else:
-            by_class = torch.as_tensor(self.class_weights, device=target.device).expand(len(target), -1)
+            by_class = class_weights_like(self.class_weights, target, dtype).expand(len(target), -1)
         return weights * set_weight_map(by_class.to(dtype), sets)
 
     def __call__(
