@@ -74,7 +74,7 @@ def test_records_and_counts(tmp_path: Path) -> None:
     assert index.pixels[:, TREE].tolist() == [400] * 5
     assert index.pixels[:, ROAD].tolist() == [108] * 5
     assert index.pixels.sum() == 5 * 508 + 1
-    assert index.num_items == 5
+    assert len(index.pixels) == 5
     assert index.class_names[CAR] == "car"
     assert len(index.of_class(0)) == 0
     assert sum(len(index.of_class(train_id)) for train_id in range(11)) == len(index.items)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import colorsys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from seglift.base.errors import UserError
-from seglift.training.augmentation import AugmentationConfig, View, change_colors, random_view
+from seglift.training.augmentation import AugmentationConfig, View, random_view
 from seglift.training.sample import Sample
 
 COLORS = np.array([[250, 10, 10], [10, 240, 20], [20, 30, 230], [240, 230, 40]], np.uint8)
@@ -86,8 +87,8 @@ def test_colors_stay_in_range_and_labels_as_they_were() -> None:
 
 
 def test_jitter_off_changes_nothing() -> None:
-    image = torch.rand(3, 8, 8)
-    assert torch.equal(change_colors(image, GEOMETRY, np.random.default_rng(0)), image)
+    view = random_view(painted(), (60, 80), replace(GEOMETRY, scale=(1.0, 1.0), flip=0.0), np.random.default_rng(0))
+    assert torch.equal(view.image, torch.from_numpy(painted().image).permute(2, 0, 1) / 255)
 
 
 def numbered(height: int = 60, width: int = 80) -> Sample:
@@ -163,14 +164,15 @@ def test_without_aspect_both_directions_have_one_scale() -> None:
 
 @pytest.mark.parametrize(("hue", "limit"), [(0.0, 0.0), (0.05, 0.05), (None, 0.3)])
 def test_hue_has_a_strength_of_its_own(hue: float | None, limit: float) -> None:
-    image = torch.tensor([0.8, 0.3, 0.3]).view(3, 1, 1).expand(3, 6, 6)
-    config = AugmentationConfig(jitter=0.3, hue=hue, blur=None)
+    image = np.full((6, 6, 3), (204, 77, 77), np.uint8)
+    sample, before = Sample(image, image[..., 0]), torch.from_numpy(image).permute(2, 0, 1) / 255
+    config = AugmentationConfig(scale=(1.0, 1.0), flip=0.0, jitter=0.3, hue=hue, blur=None)
     turned = []
     for seed in range(40):
-        changed = change_colors(image, config, np.random.default_rng(seed))
+        changed = random_view(sample, (6, 6), config, np.random.default_rng(seed)).image
         angle = colorsys.rgb_to_hsv(*changed[:, 2, 2].tolist())[0]
         turned.append(min(angle, 1 - angle))
-        assert not torch.allclose(changed, image, atol=1e-3)
+        assert not torch.allclose(changed, before, atol=1e-3)
     assert max(turned) <= limit + 0.01
     assert max(turned) >= 0.8 * limit
 

@@ -15,9 +15,9 @@ def test_points_lie_on_their_class_and_rare_classes_come_as_often() -> None:
     generator = np.random.default_rng(1)
     counts = dict.fromkeys((0, 2, 7), 0)
     for _ in range(600):
-        draw = points.draw(generator, balanced=1.0)
-        assert draw.point is not None
-        counts[int(labels[draw.sample][draw.point])] += 1
+        sample, point = points.draw(generator, balanced=1.0)
+        assert point is not None
+        counts[int(labels[sample][point])] += 1
     # 200 expected each, standard deviation 11.5
     assert all(140 < count < 260 for count in counts.values())
 
@@ -25,6 +25,6 @@ def test_points_lie_on_their_class_and_rare_classes_come_as_often() -> None:
 def test_share_of_balanced_draws() -> None:
     points = ClassPoints([np.zeros((4, 4), np.uint8)], np.random.default_rng(0))
     generator = np.random.default_rng(2)
-    with_point = sum(points.draw(generator, balanced=0.25).point is not None for _ in range(800))
+    with_point = sum(points.draw(generator, balanced=0.25)[1] is not None for _ in range(800))
     assert 150 < with_point < 250
-    assert all(points.draw(generator, balanced=0.0).point is None for _ in range(20))
+    assert all(points.draw(generator, balanced=0.0)[1] is None for _ in range(20))

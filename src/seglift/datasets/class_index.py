@@ -55,11 +55,6 @@ class ClassIndex:
     content: str
 
     @property
-    def num_items(self) -> int:
-        """Number N of items of the dataset, whether usable or not."""
-        return len(self.pixels)
-
-    @property
     def num_classes(self) -> int:
         """Number C of evaluated classes."""
         return len(self.class_names)

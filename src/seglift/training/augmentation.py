@@ -123,15 +123,8 @@ def random_view(
     return View(_planes(image), label, weight, places)
 
 
-def change_colors(image: Tensor, config: AugmentationConfig, generator: np.random.Generator) -> Tensor:
-    """Colour jitter in random order, then blur: float32 [3, h, w] in 0..1 to the same, a new tensor."""
-    pixels = image.permute(1, 2, 0).numpy().copy(order="C")
-    _change_colors(pixels, config, generator)
-    return _planes(pixels)
-
-
 def _change_colors(image: ImageF, config: AugmentationConfig, generator: np.random.Generator) -> None:
-    """Changes float32 [h, w, 3] in 0..1, contiguous, in place."""
+    """Colour jitter in random order, then blur: float32 [h, w, 3] in 0..1, contiguous, changed in place."""
     if config.jitter > 0:
         factors = generator.uniform(1 - config.jitter, 1 + config.jitter, size=3)
         hues = min(config.jitter, MOST_HUE) if config.hue is None else config.hue

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 IGNORE = 255
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Which sample to take, and a pixel (row, column) that the crop shall show, or None for anywhere."""
-
-    sample: int
-    point: tuple[int, int] | None
 
 
 class ClassPoints:
@@ -56,11 +47,14 @@ class ClassPoints:
         """Train ids that occur, ascending."""
         return sorted(self.points)
 
-    def draw(self, generator: np.random.Generator, balanced: float) -> Draw:
-        """A sample; with probability ``balanced`` around a pixel of a class drawn uniformly over the classes."""
+    def draw(self, generator: np.random.Generator, balanced: float) -> tuple[int, tuple[int, int] | None]:
+        """Number of a label map, and a pixel (row, column) of it that the crop shall show, or None for anywhere.
+
+        With probability ``balanced`` it is a pixel of a class drawn uniformly over the classes.
+        """
         if not self.points or generator.random() >= balanced:
-            return Draw(int(generator.integers(self.num_samples)), None)
+            return int(generator.integers(self.num_samples)), None
         places = self.points[self.classes[int(generator.integers(len(self.points)))]]
         number, pixels = places[int(generator.integers(len(places)))]
         row, column = pixels[int(generator.integers(len(pixels)))]
-        return Draw(number, (int(row), int(column)))
+        return number, (int(row), int(column))

@@ -54,8 +54,7 @@ class ClipDraws:
 
     def draw(self, position: int) -> tuple[int, Point | None]:
         """See :meth:`ImageDraws.draw`."""
-        draw = self.points.draw(numpy_generator(self.seed, "draw", position), self.balanced)
-        return draw.sample, draw.point
+        return self.points.draw(numpy_generator(self.seed, "draw", position), self.balanced)
 
     def class_pixels(self, num_classes: int) -> NDArray[np.int64]:
         """See :meth:`ImageDraws.class_pixels`."""
