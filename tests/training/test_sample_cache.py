@@ -57,6 +57,14 @@ def test_all_that_fits_is_fetched_once():
     assert samples.fetched == [1, 1, 1, 1]
 
 
+def test_loading_processes_share_the_limit():
+    samples = Counted()
+    cache = SampleCache(samples, 16, 6 * SMALL, processes=3)
+    for number in (0, 1, 0, 1, 2, 0):
+        cache[number]
+    assert samples.fetched == [2, 1, 1, 0]
+
+
 def test_what_does_not_fit_is_never_kept():
     samples = Counted()
     cache = SampleCache(samples, 16, SMALL - 1)

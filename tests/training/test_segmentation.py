@@ -2,21 +2,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from seglift.base.errors import UserError
 from seglift.base.weights import load_weights
 from seglift.inference.checkpoint import load_checkpoint
 from seglift.inference.predict import Predictor, image_to_tensor
 from seglift.labels.space import LabelClass, LabelSpace
+from seglift.losses.criterion import CriterionConfig
 from seglift.training.augmentation import AugmentationConfig
+from seglift.training.fit import fit
 from seglift.training.fit_config import FitConfig
 from seglift.training.sample import Sample
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe, SegmentationTask, train_segmentation
-from seglift.training.task import Part
+from seglift.training.task import Batch, Part
 
 SPACE = LabelSpace(
     "toy",
@@ -190,6 +195,88 @@ def test_networks_that_want_places_get_them() -> None:
     assert torch.allclose(steps.abs(), torch.full_like(steps, 2 / 95), atol=1e-6)
     assert torch.allclose(batch["image"][:, 4].diff(dim=-2), torch.tensor(2 / 63), atol=1e-6)
     assert SegmentationTask([pond()], SPACE, RECIPE).batch(0, 3, Part())["image"].shape[1] == 3
+
+
+def test_a_training_without_balance_forgets_that_of_its_start() -> None:
+    balanced = SegmentationTask([quarter_pond()], SPACE, replace(UNET, class_balance=0.5)).network.state_dict()
+    assert balanced["log_prior"].any()
+    plain = SegmentationTask([quarter_pond()], SPACE, UNET, start=balanced).network.state_dict()
+    assert not plain["log_prior"].any()
+    assert all(torch.equal(tensor, balanced[name]) for name, tensor in plain.items() if name != "log_prior")
+    other = SegmentationTask([quarter_pond()], SPACE, replace(UNET, class_balance=1.0), start=balanced).network
+    assert other.log_prior.tolist() == pytest.approx([np.log(0.75), np.log(0.25)], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (CriterionConfig("cross_entropy", {"class_weights": [1.0, 2.0, 3.0]}), "class_weights .* 2 numbers"),
+        (CriterionConfig("relaxed", {"strict_classes": [1, 2]}), r"strict_classes .* train ids of 0\.\.1"),
+    ],
+)
+def test_settings_of_the_loss_that_do_not_fit_the_classes(loss: CriterionConfig, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        SegmentationTask([pond()], SPACE, replace(RECIPE, loss=loss))
+
+
+def test_loading_processes_share_the_memory_for_samples() -> None:
+    limits = [
+        SegmentationTask([pond()], SPACE, replace(RECIPE, fit=replace(RECIPE.fit, workers=workers)))._small.limit
+        for workers in (0, 1, 4)
+    ]
+    assert limits[0] == limits[1] == 4 * limits[2]
+
+
+def test_the_loss_is_computed_in_32_bit_where_the_network_works_in_16(tmp_path: Path) -> None:
+    inside: list[torch.dtype] = []
+    seen: list[tuple[torch.dtype, torch.dtype]] = []
+
+    class Watched(SegmentationTask):
+        """Looks at the logits the criterion gets, and at the loss it gives."""
+
+        def loss(self, trainable: nn.Module, batch: Batch, counts: Tensor, epoch: float) -> Tensor:
+            outputs = trainable(batch["image"])
+            loss = super().loss(lambda _: outputs, batch, counts, epoch)
+            seen.append((outputs["main"].dtype, loss.dtype))
+            exact = F.cross_entropy(outputs["main"].double(), batch["label"].long(), ignore_index=255)
+            assert loss.item() == pytest.approx(exact.item(), rel=1e-5)
+            return loss
+
+    recipe = replace(UNET, fit=replace(RECIPE.fit, steps=2, precision="bf16-mixed"))
+    task = Watched([pond()], SPACE, recipe)
+    task.network.classifier.register_forward_hook(lambda _module, _inputs, output: inside.append(output.dtype))
+    fit(task, recipe.fit, tmp_path, quiet=True)
+    assert inside == [torch.bfloat16] * 2
+    assert seen == [(torch.float32, torch.float32)] * 2
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_killed_training_of_a_network_in_channels_last_ends_with_the_same_bytes(
+    tmp_path: Path, precision: Literal["32-true", "bf16-mixed"]
+) -> None:
+    recipe = replace(
+        UNET,
+        network=NetworkConfig("compact_unet", {"widths": [8, 12, 20]}),
+        fit=replace(RECIPE.fit, steps=5, checkpoint_every=1, clip_norm=1.0, precision=precision),
+    )
+
+    class Stopped(SegmentationTask):
+        """Breaks off at step 3."""
+
+        def batch(self, seed: int, step: int, part: Part) -> Batch:
+            if step == 3:
+                raise KeyboardInterrupt
+            return super().batch(seed, step, part)
+
+    whole = train_segmentation([pond()], SPACE, recipe, tmp_path / "whole", quiet=True).weights.read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        fit(Stopped([pond()], SPACE, recipe), recipe.fit, tmp_path / "killed", quiet=True)
+    task = SegmentationTask([pond()], SPACE, recipe)
+    killed = fit(task, recipe.fit, tmp_path / "killed", quiet=True).weights.read_bytes()
+    assert killed == whole
+    kernels = [tensor for tensor in task.network.parameters() if tensor.ndim == 4 and tensor.shape[-1] > 1]
+    assert kernels
+    assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
 
 
 @pytest.mark.parametrize("power", [-0.1, 1.1])

@@ -17,10 +17,13 @@ class SampleCache:
         samples: labelled images; must give the same sample each time they are asked.
         short_side: largest short side, pixels, or None for every size.
         limit: bytes that may be kept; a sample beyond it is fetched each time.
+        processes: loading processes that each have a copy of this cache; they share the limit.
     """
 
-    def __init__(self, samples: Sequence[Sample], short_side: int | None, limit: int = CACHE_BYTES) -> None:
-        self.samples, self.short_side, self.limit = samples, short_side, limit
+    def __init__(
+        self, samples: Sequence[Sample], short_side: int | None, limit: int = CACHE_BYTES, processes: int = 1
+    ) -> None:
+        self.samples, self.short_side, self.limit = samples, short_side, limit // processes
         self._kept: OrderedDict[int, Sample] = OrderedDict()
         self._bytes = 0
 

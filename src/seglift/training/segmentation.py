@@ -98,7 +98,7 @@ class SegmentationTask:
         validation: what the best weights are chosen by; None keeps the last.
 
     Raises:
-        UserError: no samples, or no labelled pixel in any of them.
+        UserError: no samples, no labelled pixel in any of them, or a loss whose settings do not fit the classes.
     """
 
     def __init__(
@@ -114,17 +114,19 @@ class SegmentationTask:
         if len(samples) == 0:
             raise UserError("no labelled images to train on, expected at least one; label a keyframe")
         self.samples, self.space, self.recipe = samples, space, recipe
-        self._small = SampleCache(samples, recipe.short_side)
+        self._small = SampleCache(samples, recipe.short_side, processes=max(1, recipe.fit.workers))
         self.network_values = recipe.network.resolved(space.num_train)
         # In this layout convolutions are about twice as fast on a CPU, and mixed precision is on a GPU.
         self.network = build(self.network_values, seed=recipe.fit.seed).to(memory_format=torch.channels_last)
         if start is not None:
             self.network.load_state_dict(start)
+            if isinstance(self.network, CompactUNet):
+                self.network.log_prior.zero_()  # of the balance of another training
         self._started_from = None if start is None else _fingerprint_tensors(start)
         self._content = content or fingerprint_values([sample.fingerprint() for sample in samples])
         self.draws, self.validation = draws or self._clip_draws(), validation
         self.class_weights = self._balance() if recipe.class_balance > 0 else None
-        self.criterion = recipe.loss.build(self.class_weights)
+        self.criterion = recipe.loss.build(self.class_weights, space.num_train)
 
     def _clip_draws(self) -> ClipDraws:
         seed = self.recipe.fit.seed
