@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -43,7 +44,8 @@ def build(config: Mapping[str, Any], seed: int | None = None) -> SegmentationNet
             is left as it was when a seed is given.
 
     Raises:
-        UserError: unknown architecture (the names are listed) or arguments that its constructor does not have.
+        UserError: unknown architecture (the names are listed), arguments that its constructor does not have or that are
+            of another type, or values from which it cannot be built.
     """
     name, arguments = str(config.get("architecture")), dict(config.get("arguments", {}))
     constructor = NETWORKS.get(name)
@@ -54,8 +56,54 @@ def build(config: Mapping[str, Any], seed: int | None = None) -> SegmentationNet
     except TypeError as error:
         known = ", ".join(inspect.signature(constructor).parameters)
         raise UserError(f"network {name}: {error}; its arguments are: {known}") from error
+    _check_types(name, constructor, arguments)
     if seed is None:
-        return constructor(**arguments)
+        return _construct(name, constructor, arguments)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "weights", name))
+        return _construct(name, constructor, arguments)
+
+
+def _check_types(name: str, constructor: Callable[..., SegmentationNetwork], arguments: Mapping[str, Any]) -> None:
+    for argument, parameter in inspect.signature(constructor).parameters.items():
+        expected, fits = KINDS[parameter.annotation]
+        if argument in arguments and not fits(arguments[argument]):
+            raise UserError(
+                f"{argument} of network {name} is {arguments[argument]!r}, expected {expected}; correct the network's"
+                " arguments"
+            )
+
+
+def _construct(
+    name: str, constructor: Callable[..., SegmentationNetwork], arguments: Mapping[str, Any]
+) -> SegmentationNetwork:
+    try:
         return constructor(**arguments)
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        given = ", ".join(f"{argument} {value!r}" for argument, value in arguments.items())
+        raise UserError(
+            f"network {name} cannot be built with {given} ({' '.join(str(error).split())}); change its arguments"
+        ) from error
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _is_list_of(each: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, list | tuple) and len(value) > 0 and all(map(each, value))
+
+
+KINDS: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "int": ("a whole number above 0", _is_whole),
+    "float": ("a number of at least 0", _is_number),
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "str": ("a name", lambda value: isinstance(value, str)),
+    "Sequence[int]": ("a list of whole numbers above 0", _is_list_of(_is_whole)),
+    "Sequence[float]": ("a list of numbers", _is_list_of(_is_number)),
+}
+"""For each annotation that an argument of a network may have its name for people, and what fits it."""
