@@ -100,6 +100,23 @@ def test_everything_that_may_be_wrong(run, root, save, tmp_path):
     assert [entry["pixels"] for entry in train["classes"]] == [13 + 19, 20, 0, 0]
 
 
+def test_known_flaws_are_told_and_do_not_fail_the_check(run, tmp_path, save):
+    """GTA-5 has a few pairs of unequal size as it is published."""
+    for name, height in (("00001", HEIGHT), ("00002", HEIGHT + 1)):
+        save(tmp_path / f"images/{name}.png", np.zeros((height, WIDTH, 3), np.uint8))
+        save(tmp_path / f"labels/{name}.png", np.full((HEIGHT, WIDTH), 7, np.uint8))
+    words = ("check", "gta5", "--root", tmp_path, "--json", tmp_path / "c.json")
+    out = run(*words).done().out
+    assert "note: 1 images of GTA-5 whose label has another size left out: 00002" in out and "problems: none" in out
+    train = json.loads((tmp_path / "c.json").read_text())["splits"]["train"]
+    assert len(train["notes"]) == 1 and train["left_out"] == []
+    (tmp_path / "labels/00001.png").rename(tmp_path / "labels/00003.png")
+    (tmp_path / "labels/00002.png").unlink()
+    save(tmp_path / "images/00003.png", np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    ran = run(*words)
+    assert "2 images of GTA-5" in complaint(ran) and "left out: 2 images of GTA-5" in ran.out
+
+
 def test_companions_are_looked_at(run, root, save):
     save(root / "instances/train/a/0.png", np.zeros((HEIGHT, WIDTH + 1), np.uint16))
     (root / "confidence/train/a").mkdir(parents=True)

@@ -59,7 +59,11 @@ def test_centre_of_each_partition(root):
     assert item.name.endswith(stem(1.0)) and item.instances.name == f"{stem(1.0)}_instanceIds.png"
     assert item.clip == item.name.removesuffix(f"_{stem(1.0)}") + "_000"
     assert train.space.to_train(item.label.read()).tolist() == np.full((3, 4), 1).tolist()
-    assert train.notes == ()
+    assert train.notes == (
+        "8 frames of ApolloScape train fill no partition of 21 and are left out",
+        "the instance files of 4 images are in an encoding that is not read here",
+    )
+    assert train.problems == () and train.instance_encoding is None
 
 
 def test_neighbours_stay_within_the_partition(root):
@@ -77,7 +81,7 @@ def test_labels_of_the_other_frames(root):
     assert {item.name for item in every.items} - {item.name for item in others.items} == centres
     assert every.neighbour(every.items[0], -1) is None
     assert str(every.neighbour(every.items[0], 20)) == str(every.items[20].image)
-    partitions, _ = open_partitions(root)
+    partitions = open_partitions(root).partitions
     assert [[item.name for item in part] for part in partitions] == [
         [item.name for item in every.items[start : start + PARTITION]] for start in range(0, 84, PARTITION)
     ]
@@ -111,9 +115,9 @@ def test_what_is_left_out_is_counted(tmp_path):
     (labels / f"{stem(77.0)}_bin.png").write_bytes(b"")
     for folder, end in (("Label", "_bin.png"), ("ColorImage", ".jpg")):
         (root / "road01_ins" / folder / "Record001" / "Camera 5" / f"170908_996502408_Camera_5{end}").write_bytes(b"")
-    notes = open_apolloscape(root).notes
-    assert len(notes) == 3 and all(note.startswith("1 ") for note in notes)
-    assert "without label" in notes[0] and "without image" in notes[1] and "not at RECORD" in notes[2]
+    problems = open_apolloscape(root).problems
+    assert len(problems) == 3 and all(problem.startswith("1 ") for problem in problems)
+    assert "without label" in problems[0] and "without image" in problems[1] and "not at RECORD" in problems[2]
 
 
 @given(st.lists(st.sampled_from([100, 100, 100, 100, 149, 150, 151, 300]), min_size=1, max_size=150), st.randoms())

@@ -56,7 +56,7 @@ def names(dataset):
 def test_segnet(segnet):
     dataset = open_camvid(segnet)
     assert names(dataset) == ["0001TP_006690", "0016E5_00390"]
-    assert dataset.space is get_space("camvid11") and dataset.notes == ()
+    assert dataset.space is get_space("camvid11") and dataset.notes == dataset.problems == ()
     item = dataset.items[0]
     assert item.image.read().shape == (4, 6, 3) and item.clip == "0001TP"
     assert set(dataset.space.to_train(item.label.read()).ravel()) == {255}
@@ -70,7 +70,7 @@ def test_segnet_inside_another_folder_and_with_a_list(segnet, tmp_path):
     (segnet / "train.txt").write_text(line + "\n/SegNet/CamVid/train/0001TP_000001.png x\n")
     dataset = open_camvid(segnet)
     assert names(dataset) == ["0016E5_00390"]
-    assert dataset.notes == ("1 listed stills of CamVid train are not there: 0001TP_000001",)
+    assert dataset.problems == ("1 listed stills of CamVid train are not there: 0001TP_000001",)
     outer = tmp_path.parent / "outer"
     outer.mkdir()
     (outer / "CamVid").symlink_to(segnet)
@@ -80,8 +80,8 @@ def test_segnet_inside_another_folder_and_with_a_list(segnet, tmp_path):
 def test_what_stands_alone_is_counted(segnet):
     save(segnet / "train" / "0001TP_006720.png", picture())
     save(segnet / "trainannot" / "0001TP_006750.png", ids())
-    notes = open_camvid(segnet).notes
-    assert len(notes) == 2 and "0001TP_006720" in notes[0] and "0001TP_006750" in notes[1]
+    problems = open_camvid(segnet).problems
+    assert len(problems) == 2 and "0001TP_006720" in problems[0] and "0001TP_006750" in problems[1]
 
 
 def test_original_by_the_standard_split(original):

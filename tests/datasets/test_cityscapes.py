@@ -53,7 +53,8 @@ def test_fine_labels(tmp_path: Path, wrap: tuple[str, str]) -> None:
     add(tmp_path, "train", "aachen_000002_000019", wrap=wrap, instances=False)
     add(tmp_path, "train", "aachen_000010_000019", wrap=wrap)
     dataset = open_cityscapes(tmp_path)
-    assert (dataset.name, dataset.split, dataset.space.name, dataset.notes) == ("cityscapes", "train", "cityscapes", ())
+    assert (dataset.name, dataset.split, dataset.space.name) == ("cityscapes", "train", "cityscapes")
+    assert (dataset.notes, dataset.problems, dataset.instance_encoding) == ((), (), "cityscapes")
     assert [item.name for item in dataset.items] == [
         "aachen_000002_000019",
         "aachen_000010_000019",
@@ -69,16 +70,16 @@ def test_fine_labels(tmp_path: Path, wrap: tuple[str, str]) -> None:
     assert item.instances.name == "aachen_000010_000019_gtFine_instanceIds.png"
 
 
-def test_what_stands_alone_is_noted(tmp_path: Path) -> None:
+def test_what_stands_alone_is_a_problem(tmp_path: Path) -> None:
     add(tmp_path, "train", "aachen_000000_000019")
     add(tmp_path, "train", "aachen_000001_000019", labels="")
     add(tmp_path, "train", "bochum_000001_000019")
     (tmp_path / "leftImg8bit/train/bochum/bochum_000001_000019_leftImg8bit.png").unlink()
     dataset = open_cityscapes(tmp_path)
     assert len(dataset) == 1
-    assert len(dataset.notes) == 2
-    assert "1 images" in dataset.notes[0] and "aachen_000001_000019" in dataset.notes[0]
-    assert "1 labels" in dataset.notes[1] and "bochum_000001_000019" in dataset.notes[1]
+    assert len(dataset.problems) == 2
+    assert "1 images" in dataset.problems[0] and "aachen_000001_000019" in dataset.problems[0]
+    assert "1 labels" in dataset.problems[1] and "bochum_000001_000019" in dataset.problems[1]
 
 
 def test_wrong_roots(tmp_path: Path) -> None:
@@ -120,6 +121,8 @@ def test_coarse_labels_and_train_extra(tmp_path: Path) -> None:
     dataset = open_cityscapes(tmp_path, "train_extra", labels="coarse")
     assert [item.name for item in dataset.items] == ["troisdorf_000000_000103"]
     assert "troisdorf_000000_000073" in dataset.notes[0]
+    assert "damaged as published" in dataset.notes[0]
+    assert dataset.problems == ()
     assert names(tmp_path, "train_extra", labels="none") == ["troisdorf_000000_000073", "troisdorf_000000_000103"]
 
 

@@ -33,9 +33,13 @@ class Shade:
         return f"{self.value:064d}"
 
 
-def build(offsets: dict[int, Source], label: Path | None = Path("label.png"), name: str = "cityscapes") -> Dataset:
+def build(
+    offsets: dict[int, Source], label: Path | None = Path("label.png"), encoding: str | None = "cityscapes"
+) -> Dataset:
     item = Item("key", Shade(100), None if label is None else LabelFile(label, SPACE), Path("instances.png"))
-    return Dataset(name, Path(), "train", SPACE, (item,), lambda _, offset: offsets.get(offset))
+    return Dataset(
+        "odd", Path(), "train", SPACE, (item,), lambda _, offset: offsets.get(offset), instance_encoding=encoding
+    )
 
 
 def test_frames_reach_as_far_as_asked_and_to_the_first_gap() -> None:
@@ -58,8 +62,9 @@ def test_keyframe_carries_instances_only_in_the_known_encoding() -> None:
     dataset = build({})
     keyframe = clip_around(dataset, dataset.items[0], 1, 1).keyframes[0]
     assert (keyframe.label, keyframe.instances) == (Path("label.png"), Path("instances.png"))
-    other = build({}, name="kitti")
-    assert clip_around(other, other.items[0], 1, 1).keyframes[0].instances is None
+    for encoding in ("kitti", None):
+        other = build({}, encoding=encoding)
+        assert clip_around(other, other.items[0], 1, 1).keyframes[0].instances is None
     bare = build({}, label=None)
     assert clip_around(bare, bare.items[0], 1, 1).keyframes == ()
     resized = replace(dataset.items[0], label=Resized(LabelFile(Path("label.png"), SPACE), 8))

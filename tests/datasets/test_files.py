@@ -76,16 +76,16 @@ def test_two_files_with_one_key_are_named(tmp_path: Path) -> None:
         scan_files(tmp_path).by_key(".jpg", ".png")
 
 
-def test_pairs_in_natural_order_with_notes_of_what_stands_alone() -> None:
+def test_pairs_in_natural_order_with_a_line_for_what_stands_alone() -> None:
     images = {name: Path(f"i/{name}.png") for name in ("f10", "f9", "f1", "f2", "f3", "f4")}
     labels = {name: Path(f"l/{name}.png") for name in ("f10", "f9", "f99")}
     pairing = pair_files(images, labels, "Set")
     assert pairing.keys == ("f9", "f10")
-    assert pairing.notes == (
+    assert pairing.problems == (
         "4 images of Set without label left out: f1, f2, f3, ...",
         "1 labels of Set without image left out: f99",
     )
-    assert pair_files(images, images, "Set").notes == ()
+    assert pair_files(images, images, "Set").problems == ()
 
 
 def test_no_pair_names_both_sides() -> None:

@@ -45,7 +45,7 @@ def test_items(root):
     assert set(labelled.label.read().ravel()) == {1} and dataset.space.classes[1].name == "wall"
     assert labelled.instances == root / "instances/train/a/f2.png"
     assert labelled.confidence == root / "confidence/train/a/f2.png"
-    assert dataset.notes == () and dataset.name == "folder"
+    assert dataset.notes == dataset.problems == () and dataset.name == "folder"
     assert folder_splits(root) == ("train", "val") and len(open_folder(root, "val")) == 1
 
 
@@ -59,7 +59,9 @@ def test_neighbours_are_those_of_the_clip(root):
 
 def test_labels_without_image_are_counted(root):
     save(root / "labels" / "train" / "a" / "f3.png", 5, color=False)
-    assert open_folder(root).notes == (f"1 labels of {root} without image left out: a/f3",)
+    opened = open_folder(root)
+    assert opened.notes == () and opened.instance_encoding == "cityscapes"
+    assert opened.problems == (f"1 labels of {root} without image left out: a/f3",)
 
 
 def test_a_space_by_name(root):

@@ -45,6 +45,7 @@ def test_unequal_sizes_are_left_out_and_counted(tmp_path: Path) -> None:
     dataset = open_gta5(tmp_path)
     assert [item.name for item in dataset.items] == ["00001", "00002", "00004"]
     assert dataset.notes == ("1 images of GTA-5 whose label has another size left out: 00003",)
+    assert dataset.problems == ()
     assert len(open_gta5(tmp_path, check_sizes=False)) == 4
     (tmp_path / "labels/00001.png").write_bytes(b"no picture")
     damaged = open_gta5(tmp_path)
@@ -101,4 +102,5 @@ def test_wrong_root_and_missing_label(tmp_path: Path) -> None:
     add(tmp_path, 1)
     add(tmp_path, 2)
     (tmp_path / "labels/00002.png").unlink()
-    assert "00002" in open_gta5(tmp_path).notes[0]
+    assert "00002" in open_gta5(tmp_path).problems[0]
+    assert open_gta5(tmp_path).notes == ()

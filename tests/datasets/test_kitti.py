@@ -11,6 +11,7 @@ from PIL import Image
 
 from seglift.base.errors import UserError
 from seglift.datasets.kitti import open_kitti, read_drives
+from seglift.labels.instances import INSTANCE_READERS
 
 LABEL = np.tile(np.array([7, 26, 0, 24], np.uint8), (8, 4))
 
@@ -45,16 +46,22 @@ def test_labels_are_cityscapes_ids(tmp_path: Path, inner: str) -> None:
     assert (item.image.read() == 3).all()
     assert item.clip == "000003"
     assert item.instances == (tmp_path / inner / "training/instance/000003_10.png")
+    assert dataset.instance_encoding is not None
+    raw, number = INSTANCE_READERS[dataset.instance_encoding](item.instances, dataset.space)
+    assert np.array_equal(raw, LABEL)
+    assert (number == 1).all()
+    assert (dataset.notes, dataset.problems) == ((), ())
     assert [item.label for item in open_kitti(tmp_path, "test").items] == [None]
 
 
-def test_missing_labels_and_images_are_noted(tmp_path: Path) -> None:
+def test_missing_labels_and_images_are_problems(tmp_path: Path) -> None:
     make(tmp_path / "data_semantics", 3)
     (tmp_path / "data_semantics/training/semantic/000001_10.png").unlink()
     (tmp_path / "data_semantics/training/image_2/000002_10.png").unlink()
     dataset = open_kitti(tmp_path)
     assert [item.name for item in dataset.items] == ["000000_10"]
-    assert ["000001_10" in dataset.notes[0], "000002_10" in dataset.notes[1]] == [True, True]
+    assert ["000001_10" in dataset.problems[0], "000002_10" in dataset.problems[1]] == [True, True]
+    assert dataset.notes == ()
 
 
 def test_wrong_root(tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ def test_indices_are_the_66_entries(tmp_path: Path, version: str) -> None:
     train = dataset.space.to_train(item.label.read())
     assert (train == np.where(LABEL == 65, 255, LABEL)).all()
     assert item.instances == tmp_path / "validation" / version / "instances/a.png"
+    assert "not read here" in dataset.notes[0]
+    assert (dataset.instance_encoding, dataset.problems) == (None, ())
 
 
 def test_missing_instances_are_not_taken_from_another_version(tmp_path: Path) -> None:
@@ -50,7 +52,7 @@ def test_missing_instances_are_not_taken_from_another_version(tmp_path: Path) ->
     save(tmp_path / "training/labels/a.png", LABEL, palette=True)
     dataset = open_mapillary(tmp_path)
     assert [item.instances for item in dataset.items] == [None]
-    assert dataset.notes[0].endswith("without label left out: b")
+    assert dataset.problems[0].endswith("without label left out: b")
 
 
 def test_cityscapes_classes_by_name(tmp_path: Path) -> None:
@@ -98,4 +100,4 @@ def test_test_split_wrong_root_and_options(tmp_path: Path) -> None:
     make(tmp_path)
     make(tmp_path, names=("c",))
     (tmp_path / "training/images/c.jpg").unlink()
-    assert open_mapillary(tmp_path).notes[0].endswith("without image left out: c")
+    assert open_mapillary(tmp_path).problems[0].endswith("without image left out: c")

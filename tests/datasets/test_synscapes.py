@@ -40,6 +40,8 @@ def test_natural_order_and_ids(tmp_path: Path, wrapper: str) -> None:
     assert (item.image.read() == 10).all()
     assert (dataset.space.decode(item.label.read()) == LABEL).all()
     assert item.instances == tmp_path / wrapper / "img/instance/10.png"
+    assert "not read here" in dataset.notes[0]
+    assert (dataset.instance_encoding, dataset.problems) == (None, ())
 
 
 def test_labels_fit_larger_pictures(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_bad_roots_and_options(tmp_path: Path) -> None:
         open_synscapes(tmp_path, images="rgb-4k")
     make(tmp_path, range(1, 3), "rgb-2k")
     (tmp_path / "img/class/2.png").unlink()
-    assert open_synscapes(tmp_path).notes[0].endswith("without label left out: 2")
+    assert open_synscapes(tmp_path).problems[0].endswith("without label left out: 2")
     (tmp_path / "img/rgb-2k/1.png").write_bytes(b"")
     with pytest.raises(UserError, match=r"1\.png is no image"):
         open_synscapes(tmp_path)

@@ -14,10 +14,12 @@ from seglift.labels.instances import (
     count_disagreement,
     decode_cityscapes,
     decode_coco,
+    decode_kitti,
     encode_cityscapes,
     encode_coco,
     read_cityscapes,
     read_coco,
+    read_kitti,
 )
 from seglift.labels.writing import write_png
 
@@ -51,6 +53,21 @@ def test_cityscapes_values_by_hand():
     assert raw.tolist() == [[7, 26, 26], [26, 33, 0]] and number.tolist() == [[0, 0, 1], [2, 1000, 0]]
     assert (raw.dtype, number.dtype) == (np.uint8, np.uint16)
     np.testing.assert_array_equal(encode_cityscapes(raw, number, "a.png"), values)
+
+
+def test_kitti_values_by_hand(tmp_path):
+    values = np.array([[7 * 256, 26 * 256 + 1, 26 * 256 + 255], [33 * 256 + 2, 0, 24 * 256]], np.uint16)
+    raw, number = decode_kitti(values, CITYSCAPES, "a.png")
+    assert raw.tolist() == [[7, 26, 26], [33, 0, 24]] and number.tolist() == [[0, 1, 255], [2, 0, 0]]
+    assert (raw.dtype, number.dtype) == (np.uint8, np.uint16)
+    write_png(tmp_path / "a.png", values)
+    for found, wanted in zip(read_kitti(tmp_path / "a.png", CITYSCAPES), (raw, number), strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    with pytest.raises(UserError, match=r"a\.png.*\(1 px\)"):
+        decode_kitti(np.array([[99 * 256, 0]], np.uint16), CITYSCAPES, "a.png")
+    write_png(tmp_path / "b.png", np.zeros((2, 2, 3), np.uint8))
+    with pytest.raises(UserError, match=r"b\.png is .*one channel"):
+        read_kitti(tmp_path / "b.png", CITYSCAPES)
 
 
 @pytest.mark.parametrize("value", [34, 300, 999, 34001, 65535])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seglift.base.errors import UserError
 from seglift.base.seeding import numpy_generator
-from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source
+from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source, note_unread_instances
 from seglift.datasets.files import check_choice, count_note, find_folder, scan_files, wrong_root
 from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.video.stems import natural_key
@@ -58,6 +58,21 @@ class PartitionNeighbours:
         return self.partitions[place[0]][place[1] + offset]
 
 
+@dataclass(frozen=True)
+class Partitions:
+    """The partitions of a split, and what its records hold besides.
+
+    Attributes:
+        partitions: 21 consecutive frames each.
+        notes: how many frames fill no partition.
+        problems: files without their partner or with an unknown name, which are left out.
+    """
+
+    partitions: tuple[tuple[Item, ...], ...]
+    notes: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
 def open_apolloscape(
     root: Path, split: str = "train", frames: str = "centre", val_share: float = 0.2, seed: int = 0
 ) -> Dataset:
@@ -79,21 +94,27 @@ def open_apolloscape(
         UserError: wrong root, unknown split or frames, no partition, two files of one frame.
     """
     check_choice(frames, FRAMES, "the frames of ApolloScape")
-    partitions, notes = open_partitions(root, split, val_share, seed)
+    found = open_partitions(root, split, val_share, seed)
+    partitions = found.partitions
     places = {item.name: (number, at) for number, part in enumerate(partitions) for at, item in enumerate(part)}
     wanted = {"centre": {CENTRE}, "others": set(range(PARTITION)) - {CENTRE}, "all": set(range(PARTITION))}[frames]
     items = (item for part in partitions for at, item in enumerate(part) if at in wanted)
     ordered = tuple(sorted(items, key=lambda item: natural_key(item.name)))
     images = tuple(tuple(item.image for item in part) for part in partitions)
     return Dataset(
-        "apolloscape", root, split, BUILTIN_SPACES["apolloscape"], ordered, PartitionNeighbours(places, images), notes
+        "apolloscape",
+        root,
+        split,
+        BUILTIN_SPACES["apolloscape"],
+        ordered,
+        PartitionNeighbours(places, images),
+        (*found.notes, *note_unread_instances(ordered)),
+        found.problems,
     )
 
 
-def open_partitions(
-    root: Path, split: str = "train", val_share: float = 0.2, seed: int = 0
-) -> tuple[tuple[tuple[Item, ...], ...], tuple[str, ...]]:
-    """The partitions of a split and notes about what was left out.
+def open_partitions(root: Path, split: str = "train", val_share: float = 0.2, seed: int = 0) -> Partitions:
+    """The partitions of a split, and what was left out.
 
     The frames of one record and camera that have image and label are ordered by their time and cut where the gap to
     the next is above 1.5 times the median gap; each run is cut from its beginning into partitions of 21 consecutive
@@ -113,10 +134,10 @@ def open_partitions(
     if not 0.0 < val_share < 1.0:
         raise UserError(f"the share of validation records is {val_share}, expected above 0 and below 1; correct it")
     records: dict[str, dict[str, list[Frame]]] = {}
-    notes: list[str] = []
+    problems: list[str] = []
     for road in _roads(root):
         found, left_out = _road_frames(road)
-        notes += left_out
+        problems += left_out
         for (record, camera), frames in found.items():
             records.setdefault(f"{road.name}_{record}", {})[camera] = frames
     chosen = _choose(sorted(records, key=natural_key), split, val_share, seed)
@@ -131,7 +152,9 @@ def open_partitions(
             f"none of the {len(records)} records in {root} gives split {split} a partition of {PARTITION} frames "
             "without a gap; unpack more records, images and labels"
         )
-    return partitions, tuple(notes)
+    rest = sum(len(frames) for record in chosen for frames in records[record].values()) - PARTITION * len(partitions)
+    notes = (f"{rest} frames of ApolloScape {split} fill no partition of {PARTITION} and are left out",) if rest else ()
+    return Partitions(partitions, notes, tuple(problems))
 
 
 def cut_partitions(frames: list[Frame]) -> Iterator[tuple[Frame, ...]]:
@@ -179,7 +202,7 @@ def _roads(root: Path) -> list[Path]:
 
 
 def _road_frames(road: Path) -> tuple[dict[tuple[str, str], list[Frame]], list[str]]:
-    """Frames of a road by record and camera, and notes."""
+    """Frames of a road by record and camera, and problems."""
     images = scan_files(road / "ColorImage", _RECORD_DEPTH).by_key(".jpg", ".png")
     files = scan_files(road / "Label", _RECORD_DEPTH) if (road / "Label").is_dir() else None
     labels = files.by_key("_bin.png") if files is not None else {}
@@ -195,12 +218,12 @@ def _road_frames(road: Path) -> tuple[dict[tuple[str, str], list[Frame]], list[s
         record, camera = folder.split("/")
         frame = Frame(stem, time, images[key], labels[key], instances.get(key))
         found.setdefault((record, camera), []).append(frame)
-    notes = (
+    problems = (
         count_note(_alone(images, labels), f"images of ApolloScape {road.name} without label left out"),
         count_note(_alone(labels, images), f"labels of ApolloScape {road.name} without image left out"),
         count_note(misnamed, f"frames of ApolloScape {road.name} not at RECORD/CAMERA/DATE_TIME_Camera_N left out"),
     )
-    return found, [note for note in notes if note is not None]
+    return found, [problem for problem in problems if problem is not None]
 
 
 def _alone(these: dict[str, Path], those: dict[str, Path]) -> list[str]:

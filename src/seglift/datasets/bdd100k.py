@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seglift.base.errors import UserError
-from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile
+from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, note_unread_instances
 from seglift.datasets.files import check_choice, find_folder, pair_files, require_folder, scan_files
 from seglift.labels.builtin import BUILTIN_SPACES
 
@@ -47,4 +47,12 @@ def open_bdd100k(root: Path, split: str = "train") -> Dataset:
         Item(name, ImageFile(images[name]), LabelFile(labels[name], space), instances.get(name))
         for name in pairing.keys
     ]
-    return Dataset("bdd100k", root, split, space, tuple(items), notes=pairing.notes)
+    return Dataset(
+        "bdd100k",
+        root,
+        split,
+        space,
+        tuple(items),
+        notes=note_unread_instances(items),
+        problems=pairing.problems,
+    )

@@ -107,14 +107,14 @@ def open_camvid(root: Path, split: str = "train", classes: int = 11, video: Path
         )
     space = BUILTIN_SPACES[f"camvid{classes}"]
     items: list[Item] = []
-    notes: list[str] = []
+    problems: list[str] = []
     for part in parts:
         names, left_out = _names(part)
-        notes += left_out
+        problems += left_out
         items += [_item(part, name, space, grouped and classes == 11) for name in names]
     items.sort(key=lambda item: natural_key(item.name))
     neighbour = no_neighbours if video is None else _video_frames(video)
-    return Dataset("camvid", root, split, space, tuple(items), neighbour, tuple(notes))
+    return Dataset("camvid", root, split, space, tuple(items), neighbour, problems=tuple(problems))
 
 
 def camvid_splits(root: Path) -> tuple[str, ...]:
@@ -195,11 +195,11 @@ def _only(images: dict[str, Path], labels: dict[str, Path], names: set[str]) -> 
 
 
 def _names(part: _Part) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names with image and label, in order, and notes about what is left out."""
+    """Names with image and label, in order, and what is left out."""
     pairing = pair_files(part.images, part.labels, part.where)
     absent = [name for name in part.listed or () if name not in part.images and name not in part.labels]
-    note = count_note(sorted(absent, key=natural_key), f"listed stills of {part.where} are not there")
-    return pairing.keys, pairing.notes if note is None else (*pairing.notes, note)
+    listed = count_note(sorted(absent, key=natural_key), f"listed stills of {part.where} are not there")
+    return pairing.keys, pairing.problems if listed is None else (*pairing.problems, listed)
 
 
 def _item(part: _Part, name: str, space: LabelSpace, grouped: bool) -> Item:

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from seglift.base.errors import UserError
 from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source
-from seglift.datasets.files import check_choice, check_unique, find_folder, pair_files, require_folder, scan_files
+from seglift.datasets.files import (
+    check_choice,
+    check_unique,
+    count_note,
+    find_folder,
+    pair_files,
+    require_folder,
+    scan_files,
+)
 from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.video.stems import natural_key
 
@@ -25,6 +33,9 @@ VAL_CITIES = ("frankfurt", "lindau", "munster")
 SPLITS = ("train", "val", "test", "train_extra", "trainval")
 BEFORE, AFTER = 19, 10
 """Frames that a snippet has before and after the labelled one."""
+
+DAMAGED = frozenset({"troisdorf_000000_000073"})
+"""An image of train_extra that is black as published; without a label it is no problem."""
 
 _CV_ALL = 3
 _CV_STEP = 7
@@ -58,17 +69,29 @@ def open_cityscapes(root: Path, split: str = "train", labels: str = "fine", cv: 
         raise UserError("Cityscapes train_extra has no fine labels; choose labels coarse or none, or another split")
     items: list[Item] = []
     notes: list[str] = []
+    problems: list[str] = []
     for folder, cities in _parts(split, cv):
-        found, left_out = _open_folder(root, folder, labels)
-        items += [item for item in found if cities is None or _city(item) in cities]
-        notes += left_out
+        found = _open_folder(root, folder, labels)
+        items += [item for item in found.items if cities is None or _city(item) in cities]
+        notes += found.notes
+        problems += found.problems
     if not items:
         raise UserError(f"{root} has no image of Cityscapes {split} with cv {cv}; unpack all cities or choose cv 0")
     check_unique([item.name for item in items], f"Cityscapes {split}")
     items.sort(key=lambda item: natural_key(item.name))
     folders = {name: find_folder(root, f"leftImg8bit_sequence/{name}") for name, _ in _parts(split, cv)}
     snippets = Snippets({name: path for name, path in folders.items() if path is not None})
-    return Dataset("cityscapes", root, split, BUILTIN_SPACES["cityscapes"], tuple(items), snippets, tuple(notes))
+    return Dataset(
+        "cityscapes",
+        root,
+        split,
+        BUILTIN_SPACES["cityscapes"],
+        tuple(items),
+        snippets,
+        tuple(notes),
+        tuple(problems),
+        "cityscapes",
+    )
 
 
 def cv_cities(cv: int) -> tuple[frozenset[str], frozenset[str]]:
@@ -117,7 +140,16 @@ def _parts(split: str, cv: int) -> list[tuple[str, frozenset[str] | None]]:
     return [("train", cities), ("val", cities)]
 
 
-def _open_folder(root: Path, folder: str, labels: str) -> tuple[list[Item], tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Folder:
+    """What one of the folders train, val, ... gives."""
+
+    items: list[Item]
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def _open_folder(root: Path, folder: str, labels: str) -> _Folder:
     images = scan_files(require_folder(root, f"leftImg8bit/{folder}", dataset="Cityscapes"), depth=1)
     pictures = images.by_key("_leftImg8bit.png")
     where = f"Cityscapes {folder} ({images.folder})"
@@ -128,17 +160,21 @@ def _open_folder(root: Path, folder: str, labels: str) -> tuple[list[Item], tupl
     if drawn_folder is None:
         if not pictures:
             raise UserError(f"{where} holds no *_leftImg8bit.png; unpack its archive completely")
-        return [Item(_stem(key), ImageFile(path), None, clip=_clip(_stem(key))) for key, path in pictures.items()], ()
+        return _Folder(
+            [Item(_stem(key), ImageFile(path), None, clip=_clip(_stem(key))) for key, path in pictures.items()]
+        )
     files = scan_files(drawn_folder, depth=1)
     drawn = files.by_key(f"_{kind}_labelIds.png")
     instances = files.by_key(f"_{kind}_instanceIds.png")
-    pairing = pair_files(pictures, drawn, where)
+    damaged = {key: path for key, path in pictures.items() if _stem(key) in DAMAGED and key not in drawn}
+    pairing = pair_files({key: path for key, path in pictures.items() if key not in damaged}, drawn, where)
+    note = count_note([_stem(key) for key in damaged], f"images of {where}, damaged as published, left out")
     space = BUILTIN_SPACES["cityscapes"]
     items = [
         Item(name, ImageFile(pictures[key]), LabelFile(drawn[key], space), instances.get(key), clip=_clip(name))
         for key, name in ((key, _stem(key)) for key in pairing.keys)
     ]
-    return items, pairing.notes
+    return _Folder(items, () if note is None else (note,), pairing.problems)
 
 
 def _stem(key: str) -> str:

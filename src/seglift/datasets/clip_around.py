@@ -13,8 +13,8 @@ from seglift.labels.space import Array8
 from seglift.video.clip import Clip, Keyframe
 from seglift.video.stems import frame_stem
 
-CITYSCAPES_INSTANCES = frozenset({"cityscapes", "folder"})
-"""Datasets whose instance files are in the encoding that keyframes have."""
+KEYFRAME_INSTANCES = "cityscapes"
+"""The encoding of instance files that keyframes have."""
 
 
 class SourceFrames:
@@ -109,7 +109,7 @@ def clip_around(dataset: Dataset, item: Item, before: int, after: int) -> Clip:
     frames = SourceFrames(sources, _stems(item, sources, key), key)
     if item.label is None:
         return Clip(frames, (), 0)
-    instances = item.instances if dataset.name in CITYSCAPES_INSTANCES else None
+    instances = item.instances if dataset.instance_encoding == KEYFRAME_INSTANCES else None
     return Clip(frames, (Keyframe(key, _label_path(item), instances),), 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -71,7 +71,7 @@ class Item:
         name: unique within the dataset and its split; serves as the stem of what is written for it.
         image: ``read`` gives uint8 [H, W, 3] RGB.
         label: ``read`` gives uint8 [H, W] space index; None where there is none (test splits).
-        instances: instance PNG in the dataset's own encoding, or None.
+        instances: instance PNG in the dataset's encoding (see ``Dataset.instance_encoding``), or None.
         confidence: PNG uint8 (0..255 = 0..1) that says how far each label pixel can be trusted, or None.
         clip: name of the video it is a frame of, or None for a still.
     """
@@ -89,6 +89,12 @@ def no_neighbours(item: Item, offset: int) -> Source | None:
     return None
 
 
+def note_unread_instances(items: Iterable[Item]) -> tuple[str, ...]:
+    """A note about instance files in an encoding that has no reader; none where there are no such files."""
+    count = sum(item.instances is not None for item in items)
+    return (f"the instance files of {count} images are in an encoding that is not read here",) if count else ()
+
+
 @dataclass(frozen=True)
 class Dataset:
     """The images of one split.
@@ -101,7 +107,10 @@ class Dataset:
         items: in natural order of their names.
         neighbour: the frame ``offset`` frames after (negative: before) an item in its video, None where there is none;
             ``read`` gives uint8 [H, W, 3] RGB.
-        notes: what was left out while opening and why, one line each.
+        notes: what one should know and need not mend, such as flaws of the data as published, one line each.
+        problems: what was left out while opening because something is missing or wrong, one line each.
+        instance_encoding: which of ``labels.instances.INSTANCE_READERS`` reads the items' instance files; None where
+            none of them does.
     """
 
     name: str
@@ -111,6 +120,8 @@ class Dataset:
     items: tuple[Item, ...]
     neighbour: Callable[[Item, int], Source | None] = no_neighbours
     notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    instance_encoding: str | None = None
 
     def __len__(self) -> int:
         return len(self.items)

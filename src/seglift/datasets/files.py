@@ -49,10 +49,10 @@ class Listing:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Keys for which an image and a label are there, in natural order, and a note for what stands alone."""
+    """Keys for which an image and a label are there, in natural order, and a line for each kind that stands alone."""
 
     keys: tuple[str, ...]
-    notes: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 def find_folder(root: Path, *choices: str) -> Path | None:
@@ -122,10 +122,10 @@ def pair_files(images: Mapping[str, Path], labels: Mapping[str, Path], where: st
     Args:
         images: from :meth:`Listing.by_key`.
         labels: the same for the labels.
-        where: names the set in notes and errors, such as ``"Cityscapes train"``.
+        where: names the set in problems and errors, such as ``"Cityscapes train"``.
 
     Returns:
-        The common keys in natural order, and a note each for images without label and labels without image.
+        The common keys in natural order, and a line each for images without label and labels without image.
 
     Raises:
         UserError: there is no image at all, or not one pair; both sides are named by an example.
@@ -139,11 +139,11 @@ def pair_files(images: Mapping[str, Path], labels: Mapping[str, Path], where: st
             f"{where} has {len(images)} images (such as {_least(images)}) and {some}, but no pair of the same name; "
             "unpack the labels that belong to these images"
         )
-    notes = (
+    problems = (
         count_note(sorted(images.keys() - labels.keys(), key=natural_key), f"images of {where} without label left out"),
         count_note(sorted(labels.keys() - images.keys(), key=natural_key), f"labels of {where} without image left out"),
     )
-    return Pairing(tuple(keys), tuple(note for note in notes if note is not None))
+    return Pairing(tuple(keys), tuple(problem for problem in problems if problem is not None))
 
 
 def count_note(names: Sequence[str], what: str) -> str | None:

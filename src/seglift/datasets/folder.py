@@ -73,9 +73,17 @@ def open_folder(root: Path, split: str = "train", space: str | None = None) -> D
     )
     check_unique([item.name for item in items], f"split {split} of {root}")
     others = {"labels": labels, "instances": instances, "confidence maps": confidence}
-    notes = (_alone(found, images, kind, root) for kind, found in others.items())
-    kept = tuple(note for note in notes if note is not None)
-    return Dataset("folder", root, split, found_space, items, _neighbours(items), kept)
+    alone = (_alone(found, images, kind, root) for kind, found in others.items())
+    return Dataset(
+        "folder",
+        root,
+        split,
+        found_space,
+        items,
+        _neighbours(items),
+        problems=tuple(problem for problem in alone if problem is not None),
+        instance_encoding="cityscapes",
+    )
 
 
 def folder_splits(root: Path) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def open_gta5(
         raise UserError("GTA-5 publishes no validation images; give val_share (such as 0.1) or split_file")
     images, labels = (_files(root, name) for name in ("images", "labels"))
     pairing = pair_files(images, labels, f"GTA-5 ({root})")
-    names, notes = pairing.keys, list(pairing.notes)
+    names, notes = pairing.keys, []
     if check_sizes:
         unequal = {name for name in names if not have_equal_size(images[name], labels[name])}
         names = tuple(name for name in names if name not in unequal)
@@ -67,7 +67,7 @@ def open_gta5(
         raise UserError(f"no image of GTA-5 {split} is in {root}; unpack more of it or choose another split")
     space = BUILTIN_SPACES["gta5"]
     items = tuple(Item(name, ImageFile(images[name]), IndexedLabel(labels[name], space)) for name in names)
-    return Dataset("gta5", root, split, space, items, notes=tuple(notes))
+    return Dataset("gta5", root, split, space, items, notes=tuple(notes), problems=pairing.problems)
 
 
 def have_equal_size(first: Path, second: Path) -> bool:

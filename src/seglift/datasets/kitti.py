@@ -49,7 +49,7 @@ def open_kitti(
         raise UserError(f"KITTI publishes no validation split; give fold (0 to {folds - 1}) to hold a fold out")
     part = "testing" if split == "test" else "training"
     base = _find_base(root, part)
-    items, notes = _open_test(base) if split == "test" else _open_training(base)
+    items, problems = _open_test(base) if split == "test" else _open_training(base)
     if fold is not None and split in ("train", "val"):
         groups = None if drives is None else read_drives(Path(drives))
         held = set(kfold([item.name for item in items], folds, fold, seed, groups)[split == "val"])
@@ -57,7 +57,8 @@ def open_kitti(
     multiview = f"data_scene_flow_multiview/{part}/image_2"
     places = (find_folder(root, multiview), base.parent / multiview, base / part / "image_2")
     clips = SceneFlowClips(tuple(place for place in places if place is not None and place.is_dir()))
-    return Dataset("kitti", root, split, BUILTIN_SPACES["kitti"], tuple(items), clips, notes)
+    space = BUILTIN_SPACES["kitti"]
+    return Dataset("kitti", root, split, space, tuple(items), clips, problems=problems, instance_encoding="kitti")
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _open_training(base: Path) -> tuple[list[Item], tuple[str, ...]]:
         Item(name, ImageFile(images[name]), LabelFile(labels[name], space), instances.get(name), clip=_clip(name))
         for name in pairing.keys
     ]
-    return items, pairing.notes
+    return items, pairing.problems
 
 
 def _labelled_images(folder: Path) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seglift.base.errors import UserError
-from seglift.datasets.dataset import Dataset, ImageFile, Item, Source
+from seglift.datasets.dataset import Dataset, ImageFile, Item, Source, note_unread_instances
 from seglift.datasets.derived import IndexedLabel, MappedLabel, Resized, mapped_table
 from seglift.datasets.files import check_choice, pair_files, require_folder, scan_files
 from seglift.labels.builtin import BUILTIN_SPACES
@@ -81,7 +81,8 @@ def open_mapillary(
         )
         for name in pairing.keys
     )
-    return Dataset("mapillary", root, split, space, items, notes=pairing.notes)
+    unread = note_unread_instances(items)
+    return Dataset("mapillary", root, split, space, items, notes=unread, problems=pairing.problems)
 
 
 def _table(target: LabelSpace, more_road: bool) -> tuple[int, ...]:

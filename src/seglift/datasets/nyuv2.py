@@ -157,8 +157,8 @@ def _open_exported(root: Path, folder: Path, split: str) -> Dataset:
         count_note([name for name in names if name not in labels], f"pictures of NYU-Depth V2 {split} without label"),
     )
     near = scan_files(folder / "neighbors").by_key(".png", ".jpg") if (folder / "neighbors").is_dir() else {}
-    notes = tuple(note for note in without if note is not None)
-    return Dataset("nyuv2", root, split, space, items, ExportedNeighbours(near), notes)
+    problems = tuple(problem for problem in without if problem is not None)
+    return Dataset("nyuv2", root, split, space, items, ExportedNeighbours(near), problems=problems)
 
 
 def _exported_split(path: Path, split: str) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from seglift.base.errors import UserError
-from seglift.datasets.dataset import Dataset, ImageFile, Item, Source
+from seglift.datasets.dataset import Dataset, ImageFile, Item, Source, note_unread_instances
 from seglift.datasets.derived import Fitted, IndexedLabel
 from seglift.datasets.files import check_choice, find_folder, pair_files, require_folder, scan_files
 from seglift.datasets.folds import share_split
@@ -59,7 +59,8 @@ def open_synscapes(
         return drawn if size is None else Fitted(drawn, size)
 
     items = tuple(Item(name, ImageFile(pictures[name]), label(name), instances.get(name)) for name in names)
-    return Dataset("synscapes", root, split, space, items, notes=pairing.notes)
+    unread = note_unread_instances(items)
+    return Dataset("synscapes", root, split, space, items, notes=unread, problems=pairing.problems)
 
 
 def _size(path: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Instance files: Cityscapes instanceIds and COCO panoptic PNG + JSON, to and from (raw id, instance number).
+"""Instance files: Cityscapes instanceIds, KITTI's, and COCO panoptic PNG + JSON, as (raw id, instance number).
 
 The instance number is 0 where a pixel belongs to no single instance (stuff, or a thing in a crowd or group) and
 1, 2, ... for the instances of a class. Cityscapes counts its instances from 0, so number = n + 1 there.
@@ -6,7 +6,7 @@ The instance number is 0 where a pixel belongs to no single instance (stuff, or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,7 @@ def read_cityscapes(path: Path, space: LabelSpace) -> tuple[Array8, Array16]:
     Raises:
         UserError: unreadable, more than one channel, or ids that the space lacks.
     """
-    file = open_image_file(path)
-    values = pixels(file)
-    if values.ndim != 2:
-        raise UserError(f"{path} is {file.kind}, one channel of 16 bits is expected; give the instanceIds file")
-    return decode_cityscapes(values, space, str(path))
+    return decode_cityscapes(_read_values(path), space, str(path))
 
 
 def decode_cityscapes(values: NDArray[np.integer], space: LabelSpace, where: str) -> tuple[Array8, Array16]:
@@ -77,6 +73,43 @@ def decode_cityscapes(values: NDArray[np.integer], space: LabelSpace, where: str
     space.encode(raw, where)
     number = np.where(single, wide % CITYSCAPES_FACTOR + 1, 0)
     return raw.astype(np.uint8), number.astype(np.uint16)
+
+
+def read_kitti(path: Path, space: LabelSpace) -> tuple[Array8, Array16]:
+    """Reads an instance PNG of KITTI's semantics; see :func:`decode_kitti`.
+
+    Raises:
+        UserError: unreadable, more than one channel, or ids that the space lacks.
+    """
+    return decode_kitti(_read_values(path), space, str(path))
+
+
+def decode_kitti(values: NDArray[np.integer], space: LabelSpace, where: str) -> tuple[Array8, Array16]:
+    """KITTI's instance values to raw ids and instance numbers.
+
+    Args:
+        values: integer [H, W], raw id * 256 + n: the raw id in the high byte, n = 1..255 in the low one, 0 where there
+            is no single instance.
+        space: whose ids they must be.
+        where: the file's name, for the error.
+
+    Returns:
+        uint8 [H, W] raw ids and uint16 [H, W] instance numbers, 0..255.
+
+    Raises:
+        UserError: ids that the space lacks; they are listed with their pixel counts.
+    """
+    wide = values.astype(np.int32)
+    raw = wide >> 8
+    space.encode(raw, where)
+    return raw.astype(np.uint8), (wide & 255).astype(np.uint16)
+
+
+INSTANCE_READERS: dict[str, Callable[[Path, LabelSpace], tuple[Array8, Array16]]] = {
+    "cityscapes": read_cityscapes,
+    "kitti": read_kitti,
+}
+"""For each encoding of instance PNGs what reads it: uint8 [H, W] raw ids and uint16 [H, W] instance numbers."""
 
 
 def encode_cityscapes(raw: Array8, number: Array16, where: str) -> Array16:
@@ -190,6 +223,15 @@ def encode_coco(raw: Array8, number: Array16, space: LabelSpace, where: str) -> 
         segments.append(Segment(value + 1, category, int(counts[value + 1]), (x, y, width, height), crowd))
     rgb = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
     return rgb, segments
+
+
+def _read_values(path: Path) -> NDArray[Any]:
+    """A PNG of one channel, integer [H, W]."""
+    file = open_image_file(path)
+    values = pixels(file)
+    if values.ndim != 2:
+        raise UserError(f"{path} is {file.kind}, one channel of 16 bits is expected; give the instance file")
+    return values
 
 
 def _number_segments(segments: Sequence[dict[str, Any]], space: LabelSpace, where: str) -> dict[int, tuple[int, int]]:

@@ -34,7 +34,7 @@ class SplitCheck:
     """What a split shows.
 
     Attributes:
-        dataset: the split; its notes say what stands alone (images without label, labels without image).
+        dataset: the split; its problems say what stands alone (images without label, labels without image).
         pixels: int64 [num_indices], pixels of each space index over all labels.
         images: int64 [num_indices], number of labels that have each space index.
         unknown: ids that the space lacks.
@@ -86,7 +86,7 @@ class SplitCheck:
             "unknown ids": len(self.unknown),
         }
         phrases = [f"{what}: {count}" for what, count in counts.items() if count]
-        return phrases + [note.split(":")[0] for note in self.dataset.notes]
+        return phrases + [problem.split(":")[0] for problem in self.dataset.problems]
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ def _format_split(name: str, check: SplitCheck) -> str:
     lines = [f"{name} {dataset.split}: {len(dataset)} images, {check.labelled} of them with label"]
     lines.append(f"sizes: {', '.join(sizes) or 'none known'}")
     lines.append(f"neighbours: {_neighbours(check)}")
+    lines += [f"note: {note}" for note in dataset.notes]
     lines += _problem_lines(check)
     if check.pixels.any():
         header = ("class", "id", "train id", "% of pixels", "images")
@@ -58,7 +59,7 @@ def _neighbours(check: SplitCheck) -> str:
 
 
 def _problem_lines(check: SplitCheck) -> list[str]:
-    lines = [f"left out: {note}" for note in check.dataset.notes]
+    lines = [f"left out: {problem}" for problem in check.dataset.problems]
     lines += _listed("cannot be read", check.unreadable)
     lines += _listed("another size", check.sizes)
     ids = sorted(check.unknown.items())
@@ -112,7 +113,8 @@ def _split_as_json(check: SplitCheck) -> dict[str, Any]:
         "labelled": check.labelled,
         "sizes": {f"{width}x{height}": count for (height, width), count in sorted(check.image_sizes.items())},
         "neighbours": {str(offset): check.neighbours[offset] for offset in OFFSETS},
-        "left_out": list(check.dataset.notes),
+        "notes": list(check.dataset.notes),
+        "left_out": list(check.dataset.problems),
         "unreadable": check.unreadable,
         "other_size": check.sizes,
         "unknown_ids": {
