@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,3 +98,14 @@ def test_streets_open(tmp_path):
     item = val.items[0]
     assert item.image.read().shape[:2] == item.label.read().shape == (32, 64) and item.instances.is_file()
     assert val.neighbour(item, 1) == val.items[1].image
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    (tmp_path / "images").mkdir()
+
+    def fails(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", fails)
+    with pytest.raises(UserError, match=r"images \(Permission denied\)"):
+        open_folder(tmp_path)

@@ -87,10 +87,20 @@ def open_folder(root: Path, split: str = "train", space: str | None = None) -> D
 
 
 def folder_splits(root: Path) -> tuple[str, ...]:
-    """The splits that ``root`` has; empty for a wrong root."""
-    if not (root / "images").is_dir():
-        return ()
-    found = (path.name for path in (root / "images").iterdir() if path.is_dir() and not path.name.startswith("."))
+    """The splits that ``root`` has; empty for a wrong root.
+
+    Raises:
+        UserError: its folder of images cannot be read.
+    """
+    folder = root / "images"
+    try:
+        if not folder.is_dir():
+            return ()
+        found = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    except OSError as error:
+        raise UserError(
+            f"cannot read the folder {folder} ({error.strerror or error}); check its permissions"
+        ) from error
     return tuple(sorted(found, key=natural_key))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import cv2
 import torch
 from lightning_fabric.utilities import move_data_to_device
 from torch.utils.data import DataLoader, Dataset
@@ -30,6 +31,7 @@ def load_steps(
         batch_size=None,
         sampler=range(first * accumulate, config.steps * accumulate),
         num_workers=config.workers,
+        worker_init_fn=_take_one_thread,
         pin_memory=device.type == "cuda",
     )
     batches = iter(loader)
@@ -38,6 +40,12 @@ def load_steps(
             yield step, [(part, move_data_to_device(_checked(next(batches)), device)) for part in parts]
     finally:
         del batches  # the loading processes end now, not when the last trace of an error is gone
+
+
+def _take_one_thread(_: int) -> None:
+    """A loading process works beside the others, so it takes no more than a core for itself."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
 
 
 class _Batches(Dataset[Batch | UserError]):

@@ -1,0 +1,82 @@
+"""Sources that cannot be read, and what is said about instance files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seglift.base.errors import UserError
+from seglift.datasets.class_index import build_class_index
+from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source, note_unread_instances
+from seglift.datasets.derived import Fitted, IndexedLabel, MappedLabel, Resized
+from seglift.datasets.nyuv2_mat import ClassMap, MatImage, MatLabel
+from seglift.labels.builtin import BUILTIN_SPACES
+from seglift.labels.writing import write_png
+
+SPACE = BUILTIN_SPACES["cityscapes"]
+SOURCES: dict[str, Callable[[Path], Source]] = {
+    "image": ImageFile,
+    "label": lambda path: LabelFile(path, SPACE),
+    "indexed": lambda path: IndexedLabel(path, SPACE),
+    "mapped": lambda path: MappedLabel(LabelFile(path, SPACE), (0,)),
+    "resized": lambda path: Resized(ImageFile(path), 4),
+    "fitted": lambda path: Fitted(IndexedLabel(path, SPACE), (4, 4)),
+    "mat image": lambda path: MatImage(path, 0),
+    "mat label": lambda path: MatLabel(path, 0, ClassMap((0,)), SPACE),
+}
+
+
+def broken(folder: Path, kind: str) -> Path:
+    path = folder / "broken.png"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(path if kind == "loop" else folder / "nowhere")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["dangling", "loop", "folder"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_cannot_be_opened_is_named(tmp_path: Path, kind: str, source: str) -> None:
+    made = SOURCES[source](broken(tmp_path, kind))
+    for access in (made.read, made.fingerprint):
+        with pytest.raises(UserError, match=r"broken\.png"):
+            access()
+
+
+def test_a_disk_that_fails_while_it_is_read_is_the_users_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.png").write_bytes(bytes(10))
+
+    def fails(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", fails)
+    for source in ("image", "label", "mat image"):
+        with pytest.raises(UserError, match=r"a\.png \(Permission denied\)"):
+            SOURCES[source](tmp_path / "a.png").fingerprint()
+
+
+def test_a_dangling_link_among_labels_is_skipped_and_told(tmp_path: Path) -> None:
+    good = tmp_path / "good.png"
+    write_png(good, np.array([[7, 7], [8, 8]], np.uint8))
+    items = tuple(
+        Item(path.stem, ImageFile(path), LabelFile(path, SPACE)) for path in (good, broken(tmp_path, "dangling"))
+    )
+    dataset = Dataset("odd", tmp_path, "train", SPACE, items)
+    with pytest.raises(UserError, match=r"broken\.png"):
+        build_class_index(dataset, quiet=True)
+    index = build_class_index(dataset, skip_corrupt=True, quiet=True)
+    assert index.usable.tolist() == [0]
+    assert len(index.skipped) == 1
+    assert "broken.png" in index.skipped[0]
+
+
+def test_instance_files_without_reader_are_counted() -> None:
+    bare, other = (Item("a", ImageFile(Path("a")), None, instances) for instances in (None, Path("b")))
+    assert note_unread_instances([bare]) == ()
+    assert note_unread_instances([bare, other, other]) == (
+        "the instance files of 2 images are in an encoding that is not read here",
+    )
