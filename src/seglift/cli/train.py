@@ -31,7 +31,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="overrides",
         metavar="NAME=VALUE",
-        help="changes a value of the recipe, such as fit.steps=100; may be given often",
+        help="changes a value of the recipe, such as fit.steps=100 or train.0.split=trainval; may be given often",
     )
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.add_argument(
@@ -41,9 +41,12 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains; prints the scores and where the weights lie."""
-    from seglift.workflows.recipe import parse_overrides, parse_roots, read_yaml
+    from seglift.training.processes import is_first_process
+    from seglift.workflows.overrides import parse_overrides, parse_roots
+    from seglift.workflows.recipe import read_yaml
     from seglift.workflows.score import format_scores
-    from seglift.workflows.train import TrainOptions, describe_training, run_training
+    from seglift.workflows.train import describe_training, run_training
+    from seglift.workflows.train_setup import TrainOptions
 
     overrides = parse_overrides(arguments.overrides)
     if arguments.seed is not None:
@@ -57,7 +60,9 @@ def run(arguments: argparse.Namespace) -> int:
     )
     values, where = read_yaml(arguments.recipe), str(arguments.recipe)
     if arguments.dry_run:
-        print(describe_training(values, where, arguments.out, options))
+        described = describe_training(values, where, arguments.out, options)
+        if is_first_process():
+            print(described)
         return 0
     done = run_training(values, where, arguments.out, options)
     if done is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import overload
 
@@ -13,20 +13,20 @@ from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values
 from seglift.base.progress import say
 from seglift.datasets.dataset import Dataset, Item
-from seglift.datasets.derived import MappedLabel
-from seglift.inference.class_mapping import map_classes
 from seglift.labels.reading import read_gray
-from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
+from seglift.labels.space import LabelSpace
 from seglift.training.sample import Sample
+from seglift.video.fingerprint import sample_fingerprint
 
 
 class DatasetSamples(Sequence[Sample]):
     """Every labelled item of the datasets, one dataset after the other. A confidence map weights an item's pixels.
 
     Args:
-        datasets: of one label space (see :func:`in_space`), each with at least one labelled item.
-        skip_corrupt: a file where unreadable items are listed, one a line; the next item that can be read takes their
-            place. None: an unreadable item is an error.
+        datasets: of one label space (see :func:`~seglift.training.in_space.in_space`), each with a labelled item.
+        skip_corrupt: a file that lists the images of unreadable items, one a line. Asked for by its number, an item
+            that can't be read gives the next that can; :meth:`find` substitutes nothing. None: an unreadable item is
+            an error.
 
     Raises:
         UserError: a dataset has no labelled item.
@@ -34,7 +34,6 @@ class DatasetSamples(Sequence[Sample]):
 
     def __init__(self, datasets: Sequence[Dataset], skip_corrupt: Path | None = None) -> None:
         self.skip_corrupt = skip_corrupt
-        self._skipped: set[str] = set()
         self._places: list[tuple[LabelSpace, Item]] = []
         self._numbers: list[dict[int, int]] = []
         for dataset in datasets:
@@ -64,27 +63,67 @@ class DatasetSamples(Sequence[Sample]):
         if self.skip_corrupt is None:
             return _read(*self._places[number])
         for step in range(len(self)):
-            space, item = self._places[(number + step) % len(self)]
-            try:
-                return _read(space, item)
-            except UserError as error:
-                self._note(self.skip_corrupt, item, error)
+            sample = self.find((number + step) % len(self))
+            if sample is not None:
+                return sample
         raise UserError("not one image of the training data can be read; look at the files that are named above")
 
-    def _note(self, file: Path, item: Item, error: UserError) -> None:
-        if item.name not in self._skipped:
-            self._skipped.add(item.name)
-            say(f"skipped: {error}")
-            with file.open("a", encoding="utf-8") as lines:
-                lines.write(f"{item.name}\n")
+    def find(self, number: int) -> Sample | None:
+        """Sample ``number``; None, once it is listed, where it cannot be read and corrupt items are skipped.
+
+        Raises:
+            UserError: it cannot be read, and corrupt items are not skipped.
+        """
+        space, item = self._places[number]
+        try:
+            return _read(space, item)
+        except UserError as error:
+            if self.skip_corrupt is None:
+                raise
+            if _list_once(self.skip_corrupt, str(item.image)):
+                say(f"skipped: {error}")
+        return None
+
+    def list_unusable(self, source: int, usable: Iterable[int]) -> None:
+        """Lists the labelled items of dataset ``source`` that are not among ``usable``, where corrupt ones are skipped.
+
+        Args:
+            source: number of the dataset.
+            usable: numbers of its items whose labels could be read, see :class:`ClassIndex`.
+        """
+        if self.skip_corrupt is not None:
+            for item in sorted(self._numbers[source].keys() - set(map(int, usable))):
+                _list_once(self.skip_corrupt, str(self._places[self.number_of(source, item)][1].image))
 
     def fingerprint(self) -> str:
-        """64 hexadecimal digits over names and content of all images and labels (files are sampled, not read whole)."""
+        """64 hexadecimal digits over names and content of all images, labels and confidence maps.
+
+        Files are sampled, not read whole. One that is not there counts as empty where corrupt items are skipped.
+        """
         parts = []
         for space, item in self._places:
-            label = "" if item.label is None else item.label.fingerprint()
-            parts.append((space.name, item.name, item.image.fingerprint(), label))
+            sources = [item.image.fingerprint, "" if item.label is None else item.label.fingerprint]
+            if item.confidence is not None:
+                sources.append(partial(sample_fingerprint, item.confidence))
+            parts.append((space.name, item.name, *map(self._fingerprint, sources)))
         return fingerprint_values(parts)
+
+    def _fingerprint(self, source: str | Callable[[], str]) -> str:
+        try:
+            return source if isinstance(source, str) else source()
+        except UserError:
+            if self.skip_corrupt is None:
+                raise
+            return ""
+
+
+def _list_once(file: Path, line: str) -> bool:
+    """Adds a line unless it is there, whichever process wrote it; tells whether it was added."""
+    known = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    if line not in known:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(f"{line}\n")
+    return line not in known
 
 
 def _read(space: LabelSpace, item: Item) -> Sample:
@@ -102,28 +141,3 @@ def _read(space: LabelSpace, item: Item) -> Sample:
     if weight.shape != label.shape:
         raise UserError(f"{item.confidence} is not of the size of {item.label}; expected one size: write it anew")
     return Sample(image, label, weight)
-
-
-def in_space(dataset: Dataset, space: LabelSpace) -> Dataset:
-    """The dataset with its labels in ``space``: as they are, or its classes mapped by name.
-
-    What is unmapped is unknown in the result, and said once.
-
-    Raises:
-        UserError: the spaces share no class.
-    """
-    own = dataset.space
-    if own.classes == space.classes:
-        return dataset
-    mapping = map_classes(own.train_names, space, f"the data set {dataset.name}")
-    lost, missing = ", ".join(mapping.unmapped_model), ", ".join(mapping.unmapped_space)
-    if lost or missing:
-        about = f"ignored: {lost or 'none'}; never labelled there: {missing or 'none'}"
-        say(f"labels of {dataset.name} become those of {space.name} by name; {about}")
-    target = {channel: train_id for train_id, channels in enumerate(mapping.channels) for channel in channels}
-    train = [target.get(entry.train_id, IGNORE_TRAIN_ID) for entry in own.classes]
-    table = tuple(space.from_train(np.array([train], np.uint8))[0].tolist())
-    items = tuple(
-        replace(item, label=None if item.label is None else MappedLabel(item.label, table)) for item in dataset.items
-    )
-    return replace(dataset, space=space, items=items)

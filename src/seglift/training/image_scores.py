@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import torch
 
@@ -22,24 +22,20 @@ def predict_train_ids(model: SemanticModel, image: Array8, device: str | torch.d
 
 def confusion_over(
     model: SemanticModel,
-    samples: Sequence[Sample],
+    read: Callable[[int], Sample | None],
     numbers: Iterable[int],
     device: str | torch.device = "cpu",
-    each: Callable[[Array8, Array8], None] | None = None,
 ) -> Confusion:
     """Pooled confusion of the predictions for some samples; the next one is read while the model works.
 
     Args:
         model: gives logits for whole images, at any size.
-        samples: labelled images, train ids of the model's classes.
+        read: gives the sample of a number, in train ids of the model's classes; None where it is left out.
         numbers: which of them.
         device: where the model works.
-        each: called with prediction and truth, train ids uint8 [H, W] both, image by image.
     """
     total = Confusion.empty(len(model.space_classes))
-    for sample in work_ahead(samples.__getitem__, numbers, workers=1):
-        prediction = predict_train_ids(model, sample.image, device)
-        total.update(prediction, sample.label)
-        if each is not None:
-            each(prediction, sample.label)
+    for sample in work_ahead(read, numbers, workers=1):
+        if sample is not None:
+            total.update(predict_train_ids(model, sample.image, device), sample.label)
     return total

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
+from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values
 from seglift.inference.predict import Predictor
 from seglift.inference.settings import InferenceSettings
@@ -33,11 +34,19 @@ class Validation:
     def scores(
         self, network: SegmentationNetwork, classes: tuple[str, ...], short_side: int | None, device: torch.device
     ) -> dict[str, float]:
-        """``miou`` and ``pixel_accuracy`` (0..1) over all images; under ``torchrun`` each process takes its share."""
+        """``miou`` and ``pixel_accuracy`` (0..1) over all images; under ``torchrun`` each process takes its share.
+
+        Images that cannot be read are left out where ``samples`` skips them.
+
+        Raises:
+            UserError: an image cannot be read, or none has a labelled pixel.
+        """
         model = Predictor(_InTraining(network, classes, short_side), self.settings)
         part = this_process()
-        own = confusion_over(model, self.samples, range(part.index, len(self.samples), part.count), device)
+        own = confusion_over(model, self.samples.find, range(part.index, len(self.samples), part.count), device)
         counts = sum_over_processes(torch.from_numpy(own.counts).to(device)).cpu().numpy()
+        if not counts.any():
+            raise UserError("no validation image that can be read has a labelled pixel, expected some; look at val")
         total = Confusion(counts)
         return {"miou": total.miou(), "pixel_accuracy": total.pixel_accuracy()}
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seglift.base.errors import UserError
 from seglift.base.progress import say
@@ -18,14 +16,20 @@ from seglift.base.weights import load_weights
 from seglift.inference.checkpoint import SEGMENTATION, WEIGHTS_NAME, check_metadata
 from seglift.models.network import SegmentationNetwork
 from seglift.models.published import load_published
-from seglift.models.zoo import NETWORKS, build
+from seglift.models.zoo import build
+from seglift.training.pretrained_encoder import pretrained_encoder
+from seglift.training.same_network import check_same_network
 
 IMAGENET = "imagenet"
-ENCODER = "encoder"
 
 
 def start_weights(
-    spec: str, network: SegmentationNetwork, config: Mapping[str, Any], classes: Sequence[str], new_head: bool = False
+    spec: str,
+    network: SegmentationNetwork,
+    config: Mapping[str, Any],
+    classes: Sequence[str],
+    new_head: bool = False,
+    quiet: bool = False,
 ) -> dict[str, Tensor]:
     """A whole state dict for ``network``, taken from elsewhere.
 
@@ -36,13 +40,16 @@ def start_weights(
         config: what ``zoo.build`` made it from.
         classes: names of its classes.
         new_head: start the layers that know the classes anew where the weights are for other classes.
+        quiet: don't say that the classifier starts anew.
 
     Raises:
-        UserError: nothing usable there, another architecture, or other classes without ``new_head``.
+        UserError: nothing usable there, another architecture or other arguments of it, or other classes without
+            ``new_head``.
     """
     if spec == IMAGENET:
-        return _pretrained_encoder(network, config)
+        return pretrained_encoder(network, config)
     given = read_start(Path(spec))
+    check_same_network(spec, given.config, config)
     tensors, known = given.tensors, given.classes
     wanted = network.state_dict()
     heads = _head_names(config)
@@ -52,7 +59,8 @@ def start_weights(
                 f"{spec} is for {len(known)} classes ({_shortened(known)}), expected the {len(classes)} of the data"
                 f" ({_shortened(classes)}); say new_head: true to start the classifier anew"
             )
-        say(f"{spec} is for other classes: {len(heads)} tensors of the classifier start anew")
+        if not quiet:
+            say(f"{spec} is for other classes: {len(heads)} tensors of the classifier start anew")
         tensors = {name: tensor for name, tensor in tensors.items() if name not in heads}
         tensors |= {name: wanted[name] for name in heads}
     _check_names(spec, tensors, wanted)
@@ -118,36 +126,6 @@ def _check_names(spec: str, found: Mapping[str, Tensor], wanted: Mapping[str, Te
             f"{spec} is of another network: {first} is {has}, expected {expected} ({len(wrong)} differences);"
             " give weights of the recipe's network"
         )
-
-
-def _pretrained_encoder(network: SegmentationNetwork, config: Mapping[str, Any]) -> dict[str, Tensor]:
-    encoder = getattr(network, ENCODER, None)
-    default = inspect.signature(NETWORKS[config["architecture"]]).parameters.get(ENCODER)
-    name = config["arguments"].get(ENCODER, None if default is None else default.default)
-    if not isinstance(encoder, nn.Module) or name is None:
-        raise UserError(
-            f"start: imagenet needs a network on a timm encoder, {config['architecture']} names none; give an encoder,"
-            " or start from a file"
-        )
-    try:
-        donor = timm.create_model(name, pretrained=True, features_only=True)
-    except Exception as error:
-        raise UserError(
-            f"pretrained weights of {name} cannot be had ({' '.join(str(error).split())[:200]}); check the network, or"
-            " give a file as start"
-        ) from error
-    own = {key.removeprefix(f"{ENCODER}."): key for key in network.state_dict() if key.startswith(f"{ENCODER}.")}
-    taken = _matching(donor.state_dict(), own)
-    return {**network.state_dict(), **taken}
-
-
-def _matching(donated: Mapping[str, Tensor], own: Mapping[str, str]) -> dict[str, Tensor]:
-    """The donor's tensors under the network's names; the encoder may sit in a module of its own inside."""
-    for prefix in ("", "module.", "body."):
-        if all(prefix + key in own for key in donated):
-            return {own[prefix + key]: tensor for key, tensor in donated.items()}
-    missing = next(key for key in donated if key not in own)
-    raise UserError(f"the pretrained encoder does not fit the network ({missing} has no place); start from a file")
 
 
 def _shortened(names: Sequence[str], limit: int = 6) -> str:

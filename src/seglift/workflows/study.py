@@ -4,60 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from torch import distributed
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, read_json, write_bytes, write_json
 from seglift.base.progress import say
 from seglift.report.study_plot import study_plot
 from seglift.workflows.output_lock import only_writer
-from seglift.workflows.recipe import parse_recipe, read_yaml, with_overrides
+from seglift.workflows.overrides import check_roots
 from seglift.workflows.score import render_table
+from seglift.workflows.study_recipe import Policies, StudyRecipe, read_study
 from seglift.workflows.study_statistics import Summary, summarise
-from seglift.workflows.train import TrainOptions, run_training
+from seglift.workflows.train import INDEX, run_training
+from seglift.workflows.train_record import SCORES
+from seglift.workflows.train_setup import TrainOptions
 
 RECORD = "study.json"
-RUN_SCORES = "scores.json"
-SEED = "fit.seed"
-
-
-@dataclass(frozen=True)
-class StudyRecipe:
-    """Which trainings to compare."""
-
-    recipe: str | dict[str, Any]
-    """A recipe of `seglift train`: a file (relative to the study's), or its values."""
-    policies: dict[str, dict[str, Any]]
-    """What each policy changes in the recipe, by dotted name; ``{}`` changes nothing."""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """Every policy runs with each of them, so that runs pair up."""
-    baseline: str | None = None
-    """The policy that others are compared with; the first by default."""
-    metric: str = "miou"
-    """Name of the score in scores.json; larger is better."""
-    runs: dict[str, Any] = field(default_factory=dict)
-    """What all policies change in the recipe, by dotted name."""
-
-    def __post_init__(self) -> None:
-        """Refuses impossible values with a UserError."""
-        if not self.policies or not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise UserError("a study needs at least one policy and one seed, and each seed once; correct the recipe")
-        wrong = [name for name in self.policies if not name or "/" in name or name.startswith(".")]
-        if wrong:
-            raise UserError(f"a policy is called {wrong[0]!r}, expected a plain folder name; rename it")
-        if self.baseline is not None and self.baseline not in self.policies:
-            raise UserError(f"the baseline {self.baseline!r} is none of {', '.join(self.policies)}; correct it")
-        if any(SEED in changes for changes in self.policies.values()):
-            raise UserError("a policy sets fit.seed, which the study's seeds set; leave it out of policies")
-
-    @property
-    def reference(self) -> str:
-        """Name of the policy that the others are compared with."""
-        return self.baseline or next(iter(self.policies))
 
 
 @dataclass(frozen=True)
@@ -85,7 +53,7 @@ def run_study(
 
     Seeds come first: all policies with the first seed, then with the next, so that an interrupted study compares what
     it can. Each run is a whole output of `seglift train` in ``out/POLICY/seed_N``; ``study.csv``, ``summary.json`` and
-    ``study.png`` are written after every run.
+    ``study.png`` are written after every run. Runs share the class indices in ``out/class_index``.
 
     Args:
         recipe_path: YAML of a :class:`StudyRecipe`.
@@ -95,40 +63,40 @@ def run_study(
         minutes: starts no run after so many minutes.
 
     Raises:
-        UserError: the recipe is wrong, ``out`` holds a study of another recipe, or a run fails.
+        UserError: the recipe of the study or of a policy is wrong, ``out`` holds a study of another recipe, a run
+            fails, or several processes were started.
     """
-    study = parse_recipe(read_yaml(recipe_path), StudyRecipe, str(recipe_path))
-    base = _base_recipe(study, recipe_path)
+    if distributed.is_available() and distributed.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1:
+        raise UserError(
+            "a study runs in one process, torchrun started several; leave torchrun out, or train OUT/POLICY/seed_N by"
+            " `seglift train` under torchrun and let the study compare them"
+        )
+    study, policies = read_study(recipe_path, options.overrides)
+    check_roots(options.roots, set().union(*policies.sources.values()))
     started = time.monotonic()
     with only_writer(out, out):
-        _check_record(out, study, base, options)
-        pending = [run for run in _runs(study, out) if not (run.folder / RUN_SCORES).is_file()]
+        _check_record(out, study, policies)
+        pending = [run for run in _runs(study, out) if not (run.folder / SCORES).is_file()]
         chosen = pending if limit is None else pending[:limit]
         for number, run in enumerate(chosen):
             if minutes is not None and time.monotonic() - started > 60 * minutes:
                 break
             say(f"run {number + 1} of {len(chosen)}: {run.policy}, seed {run.seed}")
-            values = with_overrides(base, {**study.runs, **study.policies[run.policy], SEED: run.seed})
-            run_training(values, str(recipe_path), run.folder, options)
+            roots = {name: root for name, root in options.roots.items() if name in {"", *policies.sources[run.policy]}}
+            own = replace(options, roots=roots, overrides={}, cache=options.cache or out / INDEX)
+            run_training(policies.with_seed(run.policy, run.seed), str(recipe_path), run.folder, own)
             _write_results(study, out)
-    left = sum(not (run.folder / RUN_SCORES).is_file() for run in _runs(study, out))
+    left = sum(not (run.folder / SCORES).is_file() for run in _runs(study, out))
     return StudyResult(_write_results(study, out), study.metric, left)
-
-
-def _base_recipe(study: StudyRecipe, where: Path) -> dict[str, Any]:
-    if isinstance(study.recipe, dict):
-        return study.recipe
-    return read_yaml(where.parent / study.recipe)
 
 
 def _runs(study: StudyRecipe, out: Path) -> list[Run]:
     return [Run(policy, seed, out / policy / f"seed_{seed}") for seed in study.seeds for policy in study.policies]
 
 
-def _check_record(out: Path, study: StudyRecipe, base: Mapping[str, Any], options: TrainOptions) -> None:
+def _check_record(out: Path, study: StudyRecipe, policies: Policies) -> None:
     """Keeps what each policy means; seeds and policies may be added, but a known one must not change."""
-    shared = [base, study.runs, options.overrides, study.metric]
-    meaning = {name: fingerprint_values(changes, shared) for name, changes in study.policies.items()}
+    meaning = {name: fingerprint_values(values) for name, values in policies.values.items()}
     record = out / RECORD
     known: dict[str, str] = read_json(record)["policies"] if record.is_file() else {}
     changed = [name for name in meaning if name in known and known[name] != meaning[name]]
@@ -137,7 +105,7 @@ def _check_record(out: Path, study: StudyRecipe, base: Mapping[str, Any], option
             f"{out} holds runs of the policy {changed[0]} with another meaning (the recipe changed since);"
             " rename the policy or choose another --out"
         )
-    write_json(record, {"policies": known | meaning, "recipe": dict(base), "metric": study.metric})
+    write_json(record, {"policies": known | meaning, "recipes": policies.values, "metric": study.metric})
 
 
 def collect(study: StudyRecipe, out: Path) -> dict[str, dict[int, float]]:
@@ -148,12 +116,12 @@ def collect(study: StudyRecipe, out: Path) -> dict[str, dict[int, float]]:
     """
     scores: dict[str, dict[int, float]] = {name: {} for name in study.policies}
     for run in _runs(study, out):
-        path = run.folder / RUN_SCORES
+        path = run.folder / SCORES
         if not path.is_file():
             continue
         value = read_json(path).get(study.metric)
         if not isinstance(value, int | float):
-            raise UserError(f"{path} has no number called {study.metric}; give the study another metric")
+            raise UserError(f"{path} has no number called {study.metric}; choose another metric, or remove the file")
         scores[run.policy][run.seed] = float(value)
     return scores
 

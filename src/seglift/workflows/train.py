@@ -3,71 +3,32 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
-from seglift import __version__
-from seglift.base.devices import resolve_device
-from seglift.base.errors import UserError
-from seglift.base.files import fingerprint_values, read_json, write_bytes, write_json
-from seglift.base.locks import file_lock
-from seglift.base.progress import ProgressBar, say
-from seglift.datasets.catalogue import open_dataset
-from seglift.datasets.class_index import build_class_index
-from seglift.datasets.dataset import Dataset
-from seglift.inference.checkpoint import WEIGHTS_NAME
-from seglift.inference.predict import Predictor
-from seglift.inference.semantic_model import load_model
-from seglift.labels.space import Array8, LabelSpace
-from seglift.labels.space_file import get_space
-from seglift.metrics.boundary import BoundaryF
+from seglift.base.files import write_json
 from seglift.models.zoo import build
-from seglift.report.curves import training_curves
-from seglift.training.dataset_samples import DatasetSamples, in_space
-from seglift.training.epoch_plan import EpochPlan, PlannedSource
+from seglift.training.dataset_samples import DatasetSamples
 from seglift.training.fit import fit
 from seglift.training.image_draws import PlannedDraws
-from seglift.training.image_scores import confusion_over
-from seglift.training.log import EVENTS_FOLDER, METRICS_NAME, read_metrics
 from seglift.training.processes import is_first_process
-from seglift.training.run_files import LAST_NAME, SNAPSHOT_NAME, FitResult
+from seglift.training.run_files import FitResult
 from seglift.training.segmentation import SegmentationTask
 from seglift.training.segmentation_validation import Validation
-from seglift.training.start_weights import start_weights
 from seglift.workflows.output_lock import only_writer
-from seglift.workflows.recipe import DataSource, TrainRecipe, parse_recipe, plain_values, with_overrides
 from seglift.workflows.score import Scores
+from seglift.workflows.train_data import num_labelled
+from seglift.workflows.train_plan import index_classes, plan_epochs
+from seglift.workflows.train_record import SCORES, SKIPPED, check_folder, clear, describe_run, draw_curves, say_skipped
+from seglift.workflows.train_score import score_training
+from seglift.workflows.train_setup import TrainOptions, TrainSetup, set_up
 
-RECIPE, RUN, SCORES, CURVES, SKIPPED = "recipe.yaml", "run.json", "scores.json", "curves.png", "skipped.txt"
 INDEX = "class_index"
 VALIDATIONS = 10
-
-
-@dataclass(frozen=True)
-class TrainOptions:
-    """What the command line adds to a recipe.
-
-    Attributes:
-        roots: folder of each source by its name; under the empty name, of the only one.
-        overrides: values put at dotted names of the recipe.
-        device: as torch names it, or ``auto``.
-        skip_corrupt: leave out and count images that cannot be read.
-        overwrite: train anew where the folder holds another training.
-        cache: folder for class indices that several trainings share; None keeps them with the training.
-    """
-
-    roots: Mapping[str, Path] = field(default_factory=dict)
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    device: str = "auto"
-    skip_corrupt: bool = False
-    overwrite: bool = False
-    cache: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -79,16 +40,6 @@ class TrainResult:
     scores: Scores | None
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """The opened data of a recipe, in one label space."""
-
-    space: LabelSpace
-    train: tuple[Dataset, ...]
-    val: Dataset | None
-    test: Dataset | None
-
-
 def run_training(values: Mapping[str, Any], where: str, out: Path, options: TrainOptions) -> TrainResult | None:
     """Trains what a recipe says and scores the result; goes on where an earlier call was interrupted.
 
@@ -96,7 +47,8 @@ def run_training(values: Mapping[str, Any], where: str, out: Path, options: Trai
         values: the recipe, as plain values.
         where: its file, for messages.
         out: receives ``best.safetensors``, ``last.safetensors``, ``recipe.yaml`` (with every default spelt out),
-            ``run.json``, ``metrics.csv``, ``tensorboard/``, ``curves.png`` and ``scores.json``.
+            ``run.json``, ``metrics.csv``, ``tensorboard/``, ``curves.png``, ``scores.json`` and, where images were left
+            out, ``skipped.txt``.
         options: see there.
 
     Returns:
@@ -105,101 +57,72 @@ def run_training(values: Mapping[str, Any], where: str, out: Path, options: Trai
     Raises:
         UserError: the recipe or its data are wrong, ``out`` holds another training, or the training fails.
     """
-    recipe = parse_recipe(with_overrides(values, options.overrides), TrainRecipe, where)
-    device = resolve_device(options.device)
-    data = open_data(recipe, options.roots)
+    setup = set_up(values, where, options)
     if not is_first_process():
-        _train(recipe, data, out, options)
+        _train(setup, out)
         return None
     with only_writer(out, out):
         if options.overwrite:
-            _clear(out)
-        _describe_run(recipe, data, out)
-        done = _train(recipe, data, out, options)
-        _draw_curves(out)
-        _say_skipped(out)
-        scores = _score(recipe, data, done.weights, device)
+            clear(out)
+        check_folder(setup.recipe, setup.data, out)
+        describe_run(setup.recipe, setup.data, out)
+        done = _train(setup, out)
+        draw_curves(out)
+        scores = score_training(setup, done.weights, _skip_list(setup, out))
+        say_skipped(out)
         if scores is not None:
             write_json(out / SCORES, scores.as_json())
     return TrainResult(done.weights, done, scores)
 
 
-def open_data(recipe: TrainRecipe, roots: Mapping[str, Path]) -> TrainingData:
-    """Opens every source of a recipe; says what the data sets left out.
+def describe_training(values: Mapping[str, Any], where: str, out: Path, options: TrainOptions) -> str:
+    """What :func:`run_training` would do, after the checks it begins with; no label is read and nothing written.
 
     Raises:
-        UserError: a folder is missing or is not of its data set, or classes do not fit together.
+        UserError: as :func:`run_training` before it trains; what is wrong with single files comes up while training.
     """
-    sources = [*recipe.train, *(source for source in (recipe.val, recipe.test) if source is not None)]
-    names = {source.called for source in sources}
-    unknown = sorted(set(roots) - names - {""})
-    if unknown or ("" in roots and len(names) > 1):
-        given = f"--root {unknown[0]}=..." if unknown else "--root without a name"
-        raise UserError(f"{given}, expected folders for {', '.join(sorted(names))}; write --root NAME=DIR")
-    opened = [_open(source, roots) for source in sources]
-    space = opened[0].space if recipe.space is None else get_space(recipe.space)
-    mapped = [in_space(dataset, space) for dataset in opened]
-    for dataset in mapped:
-        for note in dataset.notes:
-            say(f"{dataset.name} {dataset.split}: {note}")
-    train, rest = mapped[: len(recipe.train)], mapped[len(recipe.train) :]
-    val = None if recipe.val is None else rest.pop(0)
-    return TrainingData(space, tuple(train), val, rest.pop(0) if rest else None)
-
-
-def describe_training(values: Mapping[str, Any], where: str, out: Path, options: TrainOptions) -> str:
-    """What :func:`run_training` would do, after checking recipe, data and network; nothing is written."""
-    recipe = parse_recipe(with_overrides(values, options.overrides), TrainRecipe, where)
-    data = open_data(recipe, options.roots)
-    network = build(recipe.network.resolved(data.space.num_train), seed=recipe.fit.seed)
-    size = recipe.epoch_size or sum(map(_num_labelled, data.train))
+    setup = set_up(values, where, options)
+    recipe, data = setup.recipe, setup.data
+    if not options.overwrite:
+        check_folder(recipe, data, out)
+    with torch.device("meta"):
+        network = build(setup.network)
+    size = setup.outline.size
     per_epoch = math.ceil(size / recipe.batch)
     steps = recipe.fit.resolved(per_epoch).steps
+    uses = {"train": "train:", "val": "validate on:", "test": "score on:"}
     lines = [
-        f"train: {_num_labelled(dataset)} labelled images of {dataset.name} {dataset.split} at {dataset.root}"
-        for dataset in data.train
+        f"{uses[use]} {num_labelled(dataset)} labelled images of {dataset.name} {dataset.split} at {dataset.root}"
+        for use, dataset in data.by_use
     ]
-    for what, dataset in (("validate on", data.val), ("score on", data.test)):
-        if dataset is not None:
-            lines.append(f"{what}: {_num_labelled(dataset)} labelled images of {dataset.name} {dataset.split}")
     count = sum(parameter.numel() for parameter in network.parameters())
     lines += [
         f"network: {recipe.network.architecture}, {count / 1e6:.2f} M parameters, {data.space.num_train} classes of"
-        f" {data.space.name}",
+        f" {data.space.name}, weights {'from ' + recipe.start if recipe.start else 'at random'}",
         f"loss: {recipe.loss.name}; {steps} steps of {recipe.batch} crops of {recipe.crop[0]}x{recipe.crop[1]}"
-        f" ({steps / per_epoch:.1f} epochs of {size}), on {resolve_device(options.device)}",
+        f" ({steps / per_epoch:.1f} epochs of {size}), on {setup.device}",
         f"writes to {out}; nothing was written now",
     ]
     return "\n".join(lines)
 
 
-def _num_labelled(dataset: Dataset) -> int:
-    return sum(item.label is not None for item in dataset.items)
-
-
-def _open(source: DataSource, roots: Mapping[str, Path]) -> Dataset:
-    root = roots.get(source.called, roots.get("", None if source.root is None else Path(source.root)))
-    if root is None:
-        raise UserError(f"the recipe does not say where {source.called} lies; add --root {source.called}=DIR")
-    return open_dataset(source.dataset, root, source.split, source.options)
-
-
-def _train(recipe: TrainRecipe, data: TrainingData, out: Path, options: TrainOptions) -> FitResult:
-    samples = DatasetSamples(data.train, out / SKIPPED if options.skip_corrupt else None)
-    plan = _plan(recipe, data, options.cache or out / INDEX, options.skip_corrupt)
-    config = recipe.network.resolved(data.space.num_train)
-    network = build(config, seed=recipe.fit.seed)
-    start = None
-    if recipe.start is not None:
-        start = start_weights(recipe.start, network, config, data.space.train_names, recipe.new_head)
+def _train(setup: TrainSetup, out: Path) -> FitResult:
+    recipe, data, options = setup.recipe, setup.data, setup.options
+    skipped = _skip_list(setup, out)
+    samples = DatasetSamples(data.train, skipped)
+    indices = index_classes(recipe, data, options.cache or out / INDEX, options.skip_corrupt)
+    if is_first_process():
+        for number, index in enumerate(indices):
+            samples.list_unusable(number, index.usable)
+    plan = plan_epochs(recipe, data, indices.__getitem__, quiet=not is_first_process())
     validation = None
     if data.val is not None:
-        validation = Validation(DatasetSamples([data.val]), recipe.evaluation)
+        validation = Validation(DatasetSamples([data.val], skipped), recipe.evaluation)
     task = SegmentationTask(
         samples,
         data.space,
         recipe,
-        start=start,
+        start=setup.start,
         content=samples.fingerprint(),
         draws=PlannedDraws(plan, samples),
         validation=validation,
@@ -209,114 +132,6 @@ def _train(recipe: TrainRecipe, data: TrainingData, out: Path, options: TrainOpt
     return fit(task, replace(recipe.fit, validate_every=every), out, options.device)
 
 
-def _plan(recipe: TrainRecipe, data: TrainingData, cache: Path, skip_corrupt: bool) -> EpochPlan:
-    planned = []
-    for source, dataset in zip(recipe.train, data.train, strict=True):
-        # Of several processes one reads the labels, and the others find what it kept.
-        with file_lock(cache / "lock", wait=True):
-            index = build_class_index(dataset, recipe.tile, cache, skip_corrupt, quiet=not is_first_process())
-        planned.append(
-            PlannedSource(
-                f"{source.called} {source.split}",
-                index,
-                quota=source.quota,
-                centroid_classes=_train_ids(source, data.space),
-                until_epoch=source.until_epoch,
-                joins=_joined(source, recipe),
-            )
-        )
-    return EpochPlan(planned, recipe.epoch_size, recipe.balanced, recipe.fit.seed, quiet=not is_first_process())
-
-
-def _joined(source: DataSource, recipe: TrainRecipe) -> str | None:
-    if source.joins is None:
-        return None
-    for other in recipe.train:
-        if other.called == source.joins and other is not source:
-            return f"{other.called} {other.split}"
-    raise UserError(f"{source.called} joins {source.joins}, which is no other source of the recipe; correct it")
-
-
-def _train_ids(source: DataSource, space: LabelSpace) -> tuple[int, ...] | None:
-    if source.centroid_classes is None:
-        return None
-    unknown = [name for name in source.centroid_classes if name not in space.train_names]
-    if unknown:
-        raise UserError(
-            f"centroid_classes of {source.called} has {unknown[0]!r}, expected classes of {space.name}:"
-            f" {', '.join(space.train_names)}"
-        )
-    return tuple(space.train_names.index(name) for name in source.centroid_classes)
-
-
-def _clear(out: Path) -> None:
-    """Removes what a training wrote, and nothing else."""
-    for name in (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME, METRICS_NAME, RECIPE, RUN, SCORES, CURVES, SKIPPED):
-        (out / name).unlink(missing_ok=True)
-    shutil.rmtree(out / EVENTS_FOLDER, ignore_errors=True)
-
-
-def _describe_run(recipe: TrainRecipe, data: TrainingData, out: Path) -> None:
-    """Says beside the weights what they come from; refuses the folder of another training before touching it."""
-    settings = {name: value for name, value in asdict(recipe).items() if name != "fit"} | {"fit": recipe.fit.shaping()}
-    meaning = fingerprint_values(_without_roots(settings), [item.name for part in data.train for item in part.items])
-    record = out / RUN
-    begun = any((out / name).exists() for name in (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME))
-    if begun and record.is_file() and read_json(record).get("meaning") != meaning:
-        raise UserError(f"{out} holds another training (see {RECIPE} there); choose another --out, or --overwrite")
-    write_bytes(out / RECIPE, yaml.safe_dump(plain_values(recipe), sort_keys=False).encode())
-    versions = {"seglift": __version__, "torch": torch.__version__}
-    write_json(record, {"meaning": meaning, "seed": recipe.fit.seed, "versions": versions, "data": _about(data)})
-
-
-def _without_roots(settings: Any) -> Any:
-    """Plain values without where the data lie, which may move."""
-    if isinstance(settings, Mapping):
-        return {name: _without_roots(value) for name, value in settings.items() if name != "root"}
-    if isinstance(settings, list | tuple):
-        return [_without_roots(value) for value in settings]
-    return settings
-
-
-def _about(data: TrainingData) -> dict[str, Any]:
-    parts = [("train", part) for part in data.train]
-    parts += [(what, part) for what, part in (("val", data.val), ("test", data.test)) if part is not None]
-    return {
-        "space": data.space.name,
-        "classes": list(data.space.train_names),
-        "sources": [
-            {"use": what, "dataset": part.name, "split": part.split, "root": str(part.root), "images": len(part)}
-            for what, part in parts
-        ],
-    }
-
-
-def _draw_curves(out: Path) -> None:
-    rows = read_metrics(out / METRICS_NAME)
-    if rows:
-        names = [name for name in rows[0] if name not in {"step", "epoch", "seconds"}]
-        columns = {name: [float(row[name]) if row[name] else None for row in rows] for name in names}
-        write_bytes(out / CURVES, training_curves([int(row["step"]) for row in rows], columns))
-
-
-def _say_skipped(out: Path) -> None:
-    if (out / SKIPPED).is_file():
-        names = set((out / SKIPPED).read_text(encoding="utf-8").split("\n")) - {""}
-        say(f"{len(names)} images could not be read and were left out; {out / SKIPPED} lists them")
-
-
-def _score(recipe: TrainRecipe, data: TrainingData, weights: Path, device: str) -> Scores | None:
-    """The best weights' scores on the test data, else on the validation data."""
-    dataset = data.test or data.val
-    if dataset is None:
-        return None
-    model = Predictor(load_model(weights, data.space, device), recipe.evaluation)
-    samples, boundary = DatasetSamples([dataset]), BoundaryF.empty(data.space.num_train)
-    with ProgressBar(len(samples), f"scoring on {dataset.name} {dataset.split}", "images") as bar:
-
-        def each(prediction: Array8, truth: Array8) -> None:
-            boundary.update(prediction, truth)
-            bar.advance()
-
-        confusion = confusion_over(model, samples, range(len(samples)), device, each)
-    return Scores(data.space, confusion, boundary, frames=len(samples))
+def _skip_list(setup: TrainSetup, out: Path) -> Path | None:
+    """The file that lists images which cannot be read, where these are skipped."""
+    return out / SKIPPED if setup.options.skip_corrupt else None

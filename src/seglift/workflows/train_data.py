@@ -1,0 +1,67 @@
+"""The data of a recipe, opened, in one label space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from seglift.base.errors import UserError
+from seglift.base.progress import say
+from seglift.datasets.catalogue import open_dataset
+from seglift.datasets.dataset import Dataset
+from seglift.labels.space import LabelSpace
+from seglift.labels.space_file import get_space
+from seglift.training.dataset_samples import DatasetSamples
+from seglift.training.in_space import in_space
+from seglift.training.processes import is_first_process
+from seglift.workflows.overrides import check_roots
+from seglift.workflows.train_recipe import HeldOutSource, TrainRecipe
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The opened data of a recipe, in one label space."""
+
+    space: LabelSpace
+    train: tuple[Dataset, ...]
+    val: Dataset | None
+    test: Dataset | None
+
+    @property
+    def by_use(self) -> list[tuple[str, Dataset]]:
+        """Every dataset with what it is for: train, val or test."""
+        held_out = [(use, dataset) for use, dataset in (("val", self.val), ("test", self.test)) if dataset is not None]
+        return [*(("train", dataset) for dataset in self.train), *held_out]
+
+
+def open_data(recipe: TrainRecipe, roots: Mapping[str, Path]) -> TrainingData:
+    """Opens every source of a recipe; the first process says what the data sets left out.
+
+    Raises:
+        UserError: a folder is missing or is not of its data set, a split has no labelled image, or classes do not fit
+            together.
+    """
+    check_roots(roots, {source.called for source in recipe.sources})
+    opened = [_open(source, roots) for source in recipe.sources]
+    space = opened[0].space if recipe.space is None else get_space(recipe.space)
+    mapped = [in_space(dataset, space, quiet=not is_first_process()) for dataset in opened]
+    for dataset in mapped:
+        DatasetSamples([dataset])
+        for note in dataset.notes if is_first_process() else ():
+            say(f"{dataset.name} {dataset.split}: {note}")
+    train, rest = mapped[: len(recipe.train)], mapped[len(recipe.train) :]
+    val = None if recipe.val is None else rest.pop(0)
+    return TrainingData(space, tuple(train), val, rest.pop(0) if rest else None)
+
+
+def num_labelled(dataset: Dataset) -> int:
+    """How many of its items have a label."""
+    return sum(item.label is not None for item in dataset.items)
+
+
+def _open(source: HeldOutSource, roots: Mapping[str, Path]) -> Dataset:
+    root = roots.get(source.called, roots.get("", None if source.root is None else Path(source.root)))
+    if root is None:
+        raise UserError(f"the recipe does not say where {source.called} lies; add --root {source.called}=DIR")
+    return open_dataset(source.dataset, root, source.split, source.options)

@@ -1,0 +1,107 @@
+"""What a training leaves beside its weights: what they come from, curves, and which images were left out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from seglift import __version__
+from seglift.base.errors import UserError
+from seglift.base.files import fingerprint_values, read_json, write_bytes, write_json
+from seglift.base.progress import say
+from seglift.inference.checkpoint import WEIGHTS_NAME
+from seglift.report.curves import training_curves
+from seglift.training.log import EVENTS_FOLDER, METRICS_NAME, read_metrics
+from seglift.training.run_files import LAST_NAME, SNAPSHOT_NAME
+from seglift.workflows.recipe import plain_values
+from seglift.workflows.train_data import TrainingData
+from seglift.workflows.train_recipe import TrainRecipe
+
+RECIPE, RUN, SCORES, CURVES, SKIPPED = "recipe.yaml", "run.json", "scores.json", "curves.png", "skipped.txt"
+
+
+def clear(out: Path) -> None:
+    """Removes what a training wrote, and nothing else."""
+    for name in (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME, METRICS_NAME, RECIPE, RUN, SCORES, CURVES, SKIPPED):
+        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / EVENTS_FOLDER, ignore_errors=True)
+
+
+def check_folder(recipe: TrainRecipe, data: TrainingData, out: Path) -> None:
+    """Refuses the folder of another training.
+
+    Raises:
+        UserError: ``out`` holds weights or a checkpoint of another recipe or of other images.
+    """
+    record = out / RUN
+    if _begun(out) and record.is_file() and read_json(record).get("meaning") != _meaning(recipe, data):
+        raise UserError(f"{out} holds another training (see {RECIPE} there); choose another --out, or --overwrite")
+
+
+def describe_run(recipe: TrainRecipe, data: TrainingData, out: Path) -> None:
+    """Says beside the weights what they come from, as long as they are not finished.
+
+    Raises:
+        UserError: ``out`` cannot be written.
+    """
+    if not _begun(out):
+        (out / SKIPPED).unlink(missing_ok=True)
+    finished = (out / WEIGHTS_NAME).exists() and (out / LAST_NAME).exists()
+    if finished and (out / RUN).exists():
+        return
+    write_bytes(out / RECIPE, yaml.safe_dump(plain_values(recipe), sort_keys=False).encode())
+    versions = {"seglift": __version__, "torch": torch.__version__}
+    described = {"meaning": _meaning(recipe, data), "seed": recipe.fit.seed, "versions": versions}
+    write_json(out / RUN, described | {"data": _about(data)})
+
+
+def draw_curves(out: Path) -> None:
+    """Draws the columns of ``metrics.csv``, if there are any."""
+    rows = read_metrics(out / METRICS_NAME)
+    if rows:
+        names = [name for name in rows[0] if name not in {"step", "epoch", "seconds"}]
+        columns = {name: [float(row[name]) if row[name] else None for row in rows] for name in names}
+        write_bytes(out / CURVES, training_curves([int(row["step"]) for row in rows], columns))
+
+
+def say_skipped(out: Path) -> None:
+    """Counts the images that were left out, if any."""
+    if (out / SKIPPED).is_file():
+        paths = set((out / SKIPPED).read_text(encoding="utf-8").splitlines())
+        say(f"{len(paths)} images could not be read and were left out; {out / SKIPPED} lists them")
+
+
+def _begun(out: Path) -> bool:
+    return any((out / name).exists() for name in (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME))
+
+
+def _meaning(recipe: TrainRecipe, data: TrainingData) -> str:
+    settings = {name: value for name, value in asdict(recipe).items() if name != "fit"} | {"fit": recipe.fit.shaping()}
+    names = [item.name for dataset in data.train for item in dataset.items]
+    return fingerprint_values(_without_roots(settings), names)
+
+
+def _without_roots(settings: Any) -> Any:
+    """Plain values without where the data lie, which may move."""
+    if isinstance(settings, Mapping):
+        return {name: _without_roots(value) for name, value in settings.items() if name != "root"}
+    if isinstance(settings, list | tuple):
+        return [_without_roots(value) for value in settings]
+    return settings
+
+
+def _about(data: TrainingData) -> dict[str, Any]:
+    return {
+        "space": data.space.name,
+        "classes": list(data.space.train_names),
+        "sources": [
+            {"use": use, "dataset": part.name, "split": part.split, "root": str(part.root), "images": len(part)}
+            for use, part in data.by_use
+        ],
+    }
