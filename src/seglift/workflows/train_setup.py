@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, distributed
 
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
@@ -17,7 +17,7 @@ from seglift.datasets.dataset import Dataset
 from seglift.inference.predict import shrunk_size
 from seglift.models.zoo import build
 from seglift.training.epoch_plan import EpochPlan
-from seglift.training.processes import is_first_process, make_fabric, share_batch_norm
+from seglift.training.processes import is_first_process, make_fabric
 from seglift.training.start_weights import start_weights
 from seglift.workflows.overrides import with_overrides
 from seglift.workflows.recipe import parse_recipe
@@ -94,8 +94,6 @@ def set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> Trai
     recipe.loss.build(torch.ones(num_classes) if recipe.class_balance else None, num_classes)
     if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         make_fabric(device, recipe.fit.precision)  # several processes would wait here for each other
-    if recipe.fit.sync_batch_norm:
-        share_batch_norm(nn.Module(), torch.device(device))
     _check_crop(recipe, data)
     config, start = recipe.network.resolved(num_classes), None
     if recipe.start is None:

@@ -1,0 +1,51 @@
+"""Trainings on data of which some files cannot be read."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+IMAGE, LABEL = "images/train/004.png", "labels/train/005.png"
+HELD_OUT = "images/val/001.png"
+SHORT = ("--set", "fit.steps=12", "--set", "fit.validate_every=6")
+
+
+@pytest.mark.parametrize("name", [IMAGE, LABEL, HELD_OUT])
+def test_a_corrupt_file_is_named_and_stops_the_training(recipe, damage, tmp_path, capsys, train, name):
+    assert train(recipe, damage(name), tmp_path / "out", *SHORT) == 2
+    error = capsys.readouterr().err
+    assert name in error
+    assert not (tmp_path / "out" / "scores.json").exists()
+
+
+def test_skip_corrupt_lists_counts_and_goes_on(recipe, damage, tmp_path, capsys, train):
+    out, root = tmp_path / "out", damage(IMAGE, LABEL)
+    assert train(recipe, root, out, "--skip-corrupt", *SHORT) == 0
+    assert "2 images could not be read" in capsys.readouterr().err
+    listed = (out / "skipped.txt").read_text().splitlines()
+    assert sorted(listed) == [str(root / IMAGE), str(root / "images/train/005.png")]
+
+
+def test_corrupt_held_out_images_are_dropped_and_nothing_takes_their_place(recipe, damage, tmp_path, capsys, train):
+    out, root = tmp_path / "out", damage(HELD_OUT)
+    assert train(recipe, root, out, "--skip-corrupt", *SHORT) == 0
+    said = capsys.readouterr()
+    assert "1 images could not be read" in said.err
+    assert said.err.count("skipped: ") == 1
+    assert (out / "skipped.txt").read_text() == f"{root / HELD_OUT}\n"
+    scores = json.loads((out / "scores.json").read_text())
+    assert scores["frames"] == 2
+    rows = [row for row in csv.DictReader((out / "metrics.csv").open()) if row["miou"]]
+    assert len(rows) == 2
+    assert max(float(row["miou"]) for row in rows) == pytest.approx(scores["miou"], abs=1e-4)
+
+
+def test_held_out_data_of_which_nothing_can_be_read_stop_the_training(recipe, damage, tmp_path, capsys, train):
+    root = damage(*(f"images/val/{number:03d}.png" for number in range(3)))
+    assert train(recipe, root, tmp_path / "a", "--skip-corrupt", *SHORT) == 2
+    assert "no validation image that can be read" in capsys.readouterr().err
+    test = ["--set", "val=null", "--set", "test={dataset: folder, split: val}"]
+    assert train(recipe, root, tmp_path / "b", "--skip-corrupt", *SHORT, *test) == 2
+    assert "none of the 3 images" in capsys.readouterr().err

@@ -1,0 +1,145 @@
+"""``seglift study`` as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+import yaml
+
+from seglift.cli.main import main
+from seglift.labels.space_file import get_space
+from seglift.workflows.score import Scores
+from seglift.workflows.study_recipe import METRICS
+
+
+def test_a_study_pairs_seeds_goes_on_and_compares(shapes, tmp_path, capsys, recipe_values):
+    values = recipe_values()
+    values["fit"]["steps"] = 8
+    study = tmp_path / "study.yaml"
+    policies = {"plain": {}, "relaxed": {"loss.name": "relaxed"}}
+    study.write_text(yaml.safe_dump({"recipe": values, "policies": policies, "seeds": [0, 1]}))
+    out = tmp_path / "out"
+    words = ["study", str(study), "--root", str(shapes), "--out", str(out), "--device", "cpu"]
+    assert main([*words, "--runs", "1"]) == 0
+    assert "3 runs are left" in capsys.readouterr().out
+    first = (out / "plain" / "seed_0" / "best.safetensors").stat().st_mtime_ns
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "left" not in said
+    assert (out / "plain" / "seed_0" / "best.safetensors").stat().st_mtime_ns == first
+    scores = {
+        (policy, seed): json.loads((out / policy / f"seed_{seed}" / "scores.json").read_text())["miou"]
+        for policy in policies
+        for seed in (0, 1)
+    }
+    summary = json.loads((out / "summary.json").read_text())["policies"]
+    assert summary[1]["mean"] == pytest.approx((scores["relaxed", 0] + scores["relaxed", 1]) / 2)
+    expected = sum(scores["relaxed", seed] - scores["plain", seed] for seed in (0, 1)) / 2
+    assert summary[1]["difference"] == pytest.approx(expected)
+    assert (out / "study.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list(csv.DictReader((out / "study.csv").open()))) == 4
+
+    study.write_text(yaml.safe_dump({"recipe": {**values, "batch": 2}, "policies": policies, "seeds": [0, 1]}))
+    assert main(words) == 2
+    assert "another meaning" in capsys.readouterr().err
+
+
+RECIPE = {"train": [{"dataset": "folder"}], "val": {"dataset": "folder", "split": "val"}}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"policies": {"a": {}}}, "recipe"),
+        ({"recipe": "nowhere.yaml", "policies": {"a": {}}}, "nowhere.yaml"),
+        ({"recipe": {}, "policies": {}}, "at least one policy"),
+        ({"recipe": {}, "policies": {"a/b": {}}}, "a/b"),
+        ({"recipe": {}, "policies": {"a": {"fit.seed": 3}}}, "fit.seed"),
+        ({"recipe": {}, "policies": {"a": {}}, "seeds": [1, 1]}, "once"),
+        ({"recipe": {}, "policies": {"a": {}}, "baseline": "b"}, "baseline"),
+        ({"recipe": {}, "policies": {"a": {"fit": {"seed": 3}}}}, "fit.seed"),
+        ({"recipe": {}, "policies": {"a": {}}, "runs": {"fit.seed": 3}}, "fit.seed"),
+        ({"recipe": {}, "policies": {"class_index": {}}}, "class_index"),
+        ({"recipe": {}, "policies": {"a": None}}, "policies.a is null"),
+        ({"recipe": {}, "policies": {"a": {}}, "metric": "iou"}, "pixel_accuracy"),
+        ({"recipe": RECIPE, "policies": {"a": {}, "b": {"fit.stepz": 3}}}, "policy b: unknown name fit.stepz"),
+        ({"recipe": RECIPE, "policies": {"a": {}, "b": {"val": None}}}, "policy b: nothing to score on"),
+    ],
+)
+def test_a_wrong_study_is_refused(tmp_path, capsys, values, said):
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(values))
+    assert main(["study", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def study(tmp_path, recipe_values):
+    """Writes a study of tiny trainings and gives the words to run it."""
+
+    def study(*more, fit=None, **values):
+        recipe = recipe_values(fit={"steps": 4, "tensorboard": False, **(fit or {})})
+        path = tmp_path / "study.yaml"
+        path.write_text(yaml.safe_dump({"recipe": recipe, "policies": {"plain": {}}, "seeds": [3], **values}))
+        return ["study", str(path), "--out", str(tmp_path / "out"), "--device", "cpu", *more]
+
+    return study
+
+
+def written(out, policy, seed=3):
+    return yaml.safe_load((out / policy / f"seed_{seed}" / "recipe.yaml").read_text())
+
+
+def test_set_changes_what_policies_start_from_and_beats_neither_them_nor_seeds(study, shapes, tmp_path):
+    policies = {"plain": {}, "short": {"fit.steps": 2}}
+    words = study("--root", str(shapes), "--set", "fit.steps=3", "--set", "batch=2", policies=policies)
+    assert main(words) == 0
+    plain, short = (written(tmp_path / "out", policy) for policy in policies)
+    assert (plain["fit"]["steps"], plain["fit"]["seed"], plain["batch"]) == (3, 3, 2)
+    assert (short["fit"]["steps"], short["fit"]["seed"], short["batch"]) == (2, 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("fit.seed=7", "seed"), ("fit={seed: 7}", "seed"), ("batch=2", "without effect")]
+)
+def test_set_that_the_study_would_undo_is_refused(study, shapes, tmp_path, capsys, value, said):
+    assert main(study("--root", str(shapes), "--set", value, runs={"batch": 3})) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_are_those_of_all_policies_and_each_run_takes_its_own(study, shapes, tmp_path, capsys):
+    more = [{"dataset": "folder"}, {"dataset": "folder", "name": "more", "split": "val"}]
+    policies = {"plain": {}, "more": {"train": more}}
+    words = study("--root", f"folder={shapes}", "--root", f"more={shapes}", policies=policies)
+    assert main([*words, "--root", f"kitti={shapes}"]) == 2
+    assert "folder, more" in capsys.readouterr().err
+    assert main(words) == 0
+    assert len(written(tmp_path / "out", "more")["train"]) == 2
+
+
+def test_runs_share_one_class_index_and_another_metric_is_no_other_study(study, shapes, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(study("--root", str(shapes))) == 0
+    assert list((out / "class_index").glob("*.safetensors"))
+    assert not (out / "plain" / "seed_3" / "class_index").exists()
+    before = (out / "plain" / "seed_3" / "best.safetensors").stat().st_mtime_ns
+    assert main(study("--root", str(shapes), metric="pixel_accuracy")) == 0
+    assert "pixel_accuracy" in capsys.readouterr().out
+    assert (out / "plain" / "seed_3" / "best.safetensors").stat().st_mtime_ns == before
+
+
+def test_several_processes_are_refused(study, shapes, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(study("--root", str(shapes))) == 2
+    assert "torchrun" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_metric_is_a_number_of_the_scores():
+    numbers = Scores.empty(get_space("camvid11")).as_json()
+    assert {name for name, value in numbers.items() if not isinstance(value, dict)} == {*METRICS, "frames"}
