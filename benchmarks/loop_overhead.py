@@ -24,11 +24,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from seglift.labels.builtin import BUILTIN_SPACES
-from seglift.training.fit import fit
-from seglift.training.fit_config import FitConfig
-from seglift.training.sample import Sample
+from seglift.training.images.sample import Sample
+from seglift.training.loop.fit import fit
+from seglift.training.loop.fit_config import FitConfig
+from seglift.training.loop.task import Batch, Part
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe, SegmentationTask
-from seglift.training.task import Batch, Part
 
 Kind = TypeVar("Kind", bound=SegmentationTask)
 

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 import torch
 
-from seglift.training.augmentation import AugmentationConfig, random_view
-from seglift.training.sample import Sample
+from seglift.training.images.augmentation import AugmentationConfig, random_view
+from seglift.training.images.sample import Sample
 
 CASES = [((360, 480), (256, 320)), ((1024, 2048), (800, 800))]
 CONFIGS = {

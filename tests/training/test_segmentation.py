@@ -16,12 +16,12 @@ from seglift.inference.checkpoint import load_checkpoint
 from seglift.inference.predict import Predictor, image_to_tensor
 from seglift.labels.space import LabelClass, LabelSpace
 from seglift.losses.criterion import CriterionConfig
-from seglift.training.augmentation import AugmentationConfig
-from seglift.training.fit import fit
-from seglift.training.fit_config import FitConfig
-from seglift.training.sample import Sample
+from seglift.training.images.augmentation import AugmentationConfig
+from seglift.training.images.sample import Sample
+from seglift.training.loop.fit import fit
+from seglift.training.loop.fit_config import FitConfig
+from seglift.training.loop.task import Batch, Part
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe, SegmentationTask, train_segmentation
-from seglift.training.task import Batch, Part
 
 SPACE = LabelSpace(
     "toy",

@@ -17,8 +17,8 @@ from seglift.base.errors import UserError
 from seglift.base.weights import load_weights, save_weights
 from seglift.inference.predict import Predictor
 from seglift.models.compact_unet import CompactUNet
+from seglift.training.loop.step import OptimizerSteps
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe
-from seglift.training.step import OptimizerSteps
 from seglift.workflows import auto_model
 from seglift.workflows.auto_model import KeyframeSamples, auto_recipe, get_clip_model
 from seglift.workflows.label_config import LabelConfig

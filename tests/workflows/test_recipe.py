@@ -13,9 +13,9 @@ from seglift.datasets.catalogue import DATASETS, option_types
 from seglift.labels.space_file import get_space
 from seglift.models.published import LAYOUTS
 from seglift.models.zoo import build
-from seglift.training.pretrained_encoder import pretrained_encoder
-from seglift.training.same_network import check_same_network
-from seglift.training.source_shares import resolve_quotas
+from seglift.training.sampling.source_shares import resolve_quotas
+from seglift.training.starts.pretrained_encoder import pretrained_encoder
+from seglift.training.starts.same_network import check_same_network
 from seglift.workflows.overrides import parse_overrides, parse_roots, with_overrides
 from seglift.workflows.recipe import parse_recipe, plain_values, read_yaml
 from seglift.workflows.study_recipe import read_study

@@ -41,7 +41,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains; prints the scores and where the weights lie."""
-    from seglift.training.processes import is_first_process
+    from seglift.training.loop.processes import is_first_process
     from seglift.workflows.overrides import parse_overrides, parse_roots
     from seglift.workflows.recipe import read_yaml
     from seglift.workflows.score import format_scores

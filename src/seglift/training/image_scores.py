@@ -11,7 +11,7 @@ from seglift.inference.predict import image_to_tensor
 from seglift.inference.semantic_model import SemanticModel
 from seglift.labels.space import Array8
 from seglift.metrics.confusion import Confusion
-from seglift.training.sample import Sample
+from seglift.training.images.sample import Sample
 
 
 def predict_train_ids(model: SemanticModel, image: Array8, device: str | torch.device = "cpu") -> Array8:

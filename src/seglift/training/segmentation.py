@@ -21,16 +21,16 @@ from seglift.losses.criterion import CriterionConfig
 from seglift.models.compact_unet import CompactUNet
 from seglift.models.network import SegmentationNetwork
 from seglift.models.zoo import build
-from seglift.training.augmentation import AugmentationConfig, View, random_view
-from seglift.training.class_points import ClassPoints
-from seglift.training.fit import fit
-from seglift.training.fit_config import FitConfig
-from seglift.training.image_draws import ClipDraws, ImageDraws
-from seglift.training.run_files import FitResult
-from seglift.training.sample import Sample, shrunk_point
-from seglift.training.sample_cache import SampleCache
+from seglift.training.images.augmentation import AugmentationConfig, View, random_view
+from seglift.training.images.sample import Sample, shrunk_point
+from seglift.training.images.sample_cache import SampleCache
+from seglift.training.loop.fit import fit
+from seglift.training.loop.fit_config import FitConfig
+from seglift.training.loop.run_files import FitResult
+from seglift.training.loop.task import Batch, Part
+from seglift.training.sampling.class_points import ClassPoints
+from seglift.training.sampling.image_draws import ClipDraws, ImageDraws
 from seglift.training.segmentation_validation import Validation
-from seglift.training.task import Batch, Part
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ def train_segmentation(
 ) -> FitResult:
     """Trains a segmentation network, from the weights ``start`` if given; ``load_checkpoint(out, space)`` loads it.
 
-    Resumes a killed run of the same data and recipe in ``out``; see :func:`seglift.training.fit.fit`.
+    Resumes a killed run of the same data and recipe in ``out``; see :func:`seglift.training.loop.fit.fit`.
     """
     task = SegmentationTask(samples, space, recipe, start)
     return fit(task, recipe.fit, out, device, quiet)

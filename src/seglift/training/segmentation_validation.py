@@ -14,9 +14,9 @@ from seglift.inference.predict import Predictor
 from seglift.inference.settings import InferenceSettings
 from seglift.metrics.confusion import Confusion
 from seglift.models.network import SegmentationNetwork
-from seglift.training.dataset_samples import DatasetSamples
 from seglift.training.image_scores import confusion_over
-from seglift.training.processes import sum_over_processes, this_process
+from seglift.training.images.dataset_samples import DatasetSamples
+from seglift.training.loop.processes import sum_over_processes, this_process
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from seglift.inference.semantic_model import SemanticModel, load_model
 from seglift.inference.settings import InferenceSettings
 from seglift.labels.reading import read_label
 from seglift.models.zoo import build
-from seglift.training.augmentation import AugmentationConfig
-from seglift.training.fit_config import FitConfig
-from seglift.training.sample import Sample
+from seglift.training.images.augmentation import AugmentationConfig
+from seglift.training.images.sample import Sample
+from seglift.training.loop.fit_config import FitConfig
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe, train_segmentation
-from seglift.training.start_weights import Start, read_start
+from seglift.training.starts.start_weights import Start, read_start
 from seglift.workflows.input_identity import fingerprint_model
 from seglift.workflows.label_config import AUTO_STEPS
 from seglift.workflows.label_output import MODEL_FOLDER

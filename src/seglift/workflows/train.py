@@ -12,11 +12,11 @@ import torch
 
 from seglift.base.files import write_json
 from seglift.models.zoo import build
-from seglift.training.dataset_samples import DatasetSamples
-from seglift.training.fit import fit
-from seglift.training.image_draws import PlannedDraws
-from seglift.training.processes import is_first_process
-from seglift.training.run_files import FitResult
+from seglift.training.images.dataset_samples import DatasetSamples
+from seglift.training.loop.fit import fit
+from seglift.training.loop.processes import is_first_process
+from seglift.training.loop.run_files import FitResult
+from seglift.training.sampling.image_draws import PlannedDraws
 from seglift.training.segmentation import SegmentationTask
 from seglift.training.segmentation_validation import Validation
 from seglift.workflows.output_lock import only_writer

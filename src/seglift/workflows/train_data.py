@@ -12,9 +12,9 @@ from seglift.datasets.catalogue import open_dataset
 from seglift.datasets.dataset import Dataset
 from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
-from seglift.training.dataset_samples import DatasetSamples
-from seglift.training.in_space import in_space
-from seglift.training.processes import is_first_process
+from seglift.training.images.dataset_samples import DatasetSamples
+from seglift.training.images.in_space import in_space
+from seglift.training.loop.processes import is_first_process
 from seglift.workflows.overrides import check_roots
 from seglift.workflows.train_recipe import HeldOutSource, TrainRecipe
 
@@ -48,7 +48,7 @@ def open_data(recipe: TrainRecipe, roots: Mapping[str, Path]) -> TrainingData:
     mapped = [in_space(dataset, space, quiet=not is_first_process()) for dataset in opened]
     for dataset in mapped:
         DatasetSamples([dataset])
-        for note in dataset.notes if is_first_process() else ():
+        for note in (*dataset.problems, *dataset.notes) if is_first_process() else ():
             say(f"{dataset.name} {dataset.split}: {note}")
     train, rest = mapped[: len(recipe.train)], mapped[len(recipe.train) :]
     val = None if recipe.val is None else rest.pop(0)

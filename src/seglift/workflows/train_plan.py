@@ -12,8 +12,8 @@ from seglift.base.locks import file_lock
 from seglift.datasets.class_index import ClassIndex, build_class_index
 from seglift.datasets.dataset import Dataset
 from seglift.labels.space import LabelSpace
-from seglift.training.epoch_plan import EpochPlan, PlannedSource
-from seglift.training.processes import is_first_process
+from seglift.training.loop.processes import is_first_process
+from seglift.training.sampling.epoch_plan import EpochPlan, PlannedSource
 from seglift.workflows.train_data import TrainingData
 from seglift.workflows.train_recipe import DataSource, TrainRecipe
 

@@ -17,8 +17,8 @@ from seglift.base.files import fingerprint_values, read_json, write_bytes, write
 from seglift.base.progress import say
 from seglift.inference.checkpoint import WEIGHTS_NAME
 from seglift.report.curves import training_curves
-from seglift.training.log import EVENTS_FOLDER, METRICS_NAME, read_metrics
-from seglift.training.run_files import LAST_NAME, SNAPSHOT_NAME
+from seglift.training.loop.log import EVENTS_FOLDER, METRICS_NAME, read_metrics
+from seglift.training.loop.run_files import LAST_NAME, SNAPSHOT_NAME
 from seglift.workflows.recipe import plain_values
 from seglift.workflows.train_data import TrainingData
 from seglift.workflows.train_recipe import TrainRecipe

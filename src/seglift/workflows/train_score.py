@@ -9,8 +9,8 @@ from seglift.base.errors import UserError
 from seglift.base.progress import ProgressBar
 from seglift.inference.predict import Predictor
 from seglift.inference.semantic_model import load_model
-from seglift.training.dataset_samples import DatasetSamples
 from seglift.training.image_scores import predict_train_ids
+from seglift.training.images.dataset_samples import DatasetSamples
 from seglift.workflows.score import Scores
 from seglift.workflows.train_setup import TrainSetup
 

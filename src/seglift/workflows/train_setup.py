@@ -16,9 +16,9 @@ from seglift.base.errors import UserError
 from seglift.datasets.dataset import Dataset
 from seglift.inference.predict import shrunk_size
 from seglift.models.zoo import build
-from seglift.training.epoch_plan import EpochPlan
-from seglift.training.processes import is_first_process, make_fabric
-from seglift.training.start_weights import start_weights
+from seglift.training.loop.processes import is_first_process, make_fabric
+from seglift.training.sampling.epoch_plan import EpochPlan
+from seglift.training.starts.start_weights import start_weights
 from seglift.workflows.overrides import with_overrides
 from seglift.workflows.recipe import parse_recipe
 from seglift.workflows.train_data import TrainingData, open_data

@@ -1,0 +1,1 @@
+"""Labelled images as training sees them: samples, their cache, random views."""
