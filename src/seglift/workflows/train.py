@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from seglift.workflows.train_score import score_training
 from seglift.workflows.train_setup import TrainOptions, TrainSetup, set_up
 
 INDEX = "class_index"
-VALIDATIONS = 10
 
 
 @dataclass(frozen=True)
@@ -127,9 +126,7 @@ def _train(setup: TrainSetup, out: Path) -> FitResult:
         draws=PlannedDraws(plan, samples),
         validation=validation,
     )
-    steps = recipe.fit.resolved(task.steps_per_epoch).steps
-    every = recipe.fit.validate_every or max(1, math.ceil(steps / VALIDATIONS))
-    return fit(task, replace(recipe.fit, validate_every=every), out, options.device)
+    return fit(task, recipe.fit, out, options.device)
 
 
 def _skip_list(setup: TrainSetup, out: Path) -> Path | None:
