@@ -59,6 +59,20 @@ def test_every_parameter_learns() -> None:
     assert sum(bool(p.grad.any()) for p in network.parameters()) > 0.9 * len(list(network.parameters()))
 
 
+def test_a_batch_of_one_can_be_trained() -> None:
+    network = CompactUNet(3, WIDTHS)
+    network(torch.rand(1, 3, 48, 64)).square().mean().backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
+    assert torch.equal(network.context[1].running_mean, torch.zeros(WIDTHS[-1]))
+    assert network.down[0][0][1].running_mean.any()
+
+
+def test_the_names_of_its_weights_stay() -> None:
+    names = {name for name in CompactUNet(3, WIDTHS).state_dict() if name.startswith("context")}
+    norm = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+    assert names == {"context.0.weight", *(f"context.1.{name}" for name in norm)}
+
+
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
 @torch.no_grad()
 def test_balance_is_undone_in_evaluation_only(network: CompactUNet, power: float) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seglift.models.network import SegmentationNetwork
+from seglift.models.pooled_norm import norm_pooled
 
 SMALLEST_FREQUENCY = 1e-3
 
@@ -24,6 +25,9 @@ class CompactUNet(SegmentationNetwork):
 
     It also sees where a pixel lies, which tells much within the video of one camera: images of 3 channels get their
     own x and y (-1..1 over the image); views of a part of an image bring theirs as channels 4 and 5.
+
+    The global average of a training batch of one image has no variance; see
+    :func:`~seglift.models.pooled_norm.norm_pooled`.
 
     Args:
         num_classes: number C of output channels.
@@ -68,7 +72,8 @@ class CompactUNet(SegmentationNetwork):
         for stage in self.down:
             x = cast(Tensor, stage(x))
             skips.append(x)
-        x = x + self.context(x.mean((2, 3), keepdim=True))
+        project, norm, rectify = self.context
+        x = x + cast(Tensor, rectify(norm_pooled(norm, project(x.mean((2, 3), keepdim=True)))))
         for stage, skip in zip(self.up, skips[-2::-1], strict=True):
             larger = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
             x = cast(Tensor, stage(torch.cat((larger, skip), dim=1)))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seglift.base.errors import UserError
 from seglift.models.aspp import conv_norm
 from seglift.models.encoders import create_encoder
 from seglift.models.network import SegmentationNetwork
+from seglift.models.pooled_norm import norm_pooled
 
 RATES_STRIDE = 16
 
@@ -31,19 +32,7 @@ class NormedImagePool(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """[B, inputs, h, w] -> [B, outputs, h, w], constant over h and w."""
         pooled = self.project(features.mean((2, 3), keepdim=True))
-        lone = self.training and pooled.shape[0] == 1 and not _spans_processes(self.norm)
-        normed = _by_running_statistics(self.norm, pooled) if lone else self.norm(pooled)
-        return torch.relu(normed).expand(-1, -1, *features.shape[-2:])
-
-
-def _spans_processes(norm: nn.Module) -> bool:
-    return isinstance(norm, nn.SyncBatchNorm) and distributed.is_initialized() and distributed.get_world_size() > 1
-
-
-def _by_running_statistics(norm: nn.Module, pooled: Tensor) -> Tensor:
-    if not isinstance(norm, nn.modules.batchnorm._BatchNorm):
-        raise ValueError(f"expected batch norm, got {type(norm).__name__}")
-    return F.batch_norm(pooled, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+        return torch.relu(norm_pooled(self.norm, pooled)).expand(-1, -1, *features.shape[-2:])
 
 
 class PlainASPP(nn.Module):
