@@ -21,8 +21,8 @@ from seglift.workflows.overrides import check_roots
 from seglift.workflows.score import render_table
 from seglift.workflows.study_recipe import Policies, StudyRecipe, read_study
 from seglift.workflows.study_statistics import Summary, summarise
-from seglift.workflows.train import INDEX, run_training
-from seglift.workflows.train_record import SCORES
+from seglift.workflows.train import run_training
+from seglift.workflows.train_folder import INDEX, SCORES
 from seglift.workflows.train_setup import TrainOptions
 
 RECORD = "study.json"

@@ -85,7 +85,10 @@ def read_study(path: Path, overrides: Mapping[str, Any]) -> tuple[StudyRecipe, P
         UserError: the study, the recipe or what a policy makes of it is wrong, a policy has nothing to score on, or an
             override would be without effect.
     """
-    study = parse_recipe(read_yaml(path), StudyRecipe, str(path))
+    given = read_yaml(path)
+    if "train" in given and not given.keys() & {"policies", "recipe"}:
+        raise UserError(f"{path} is a recipe of one training, expected a study; use seglift train")
+    study = parse_recipe(given, StudyRecipe, str(path))
     base = study.recipe if isinstance(study.recipe, dict) else read_yaml(path.parent / study.recipe)
     if _sets_seed(overrides):
         raise UserError(f"--set fit.seed=..., expected no seed beside those of the study; change seeds in {path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +21,20 @@ from seglift.training.segmentation_validation import Validation
 from seglift.workflows.output_lock import only_writer
 from seglift.workflows.score import Scores
 from seglift.workflows.train_data import num_labelled
+from seglift.workflows.train_folder import INDEX, SCORES, SKIPPED
 from seglift.workflows.train_plan import index_classes, plan_epochs
-from seglift.workflows.train_record import SCORES, SKIPPED, check_folder, clear, describe_run, draw_curves, say_skipped
+from seglift.workflows.train_record import (
+    check_folder,
+    check_place,
+    clear,
+    describe_run,
+    draw_curves,
+    say_beginning,
+    say_best,
+    say_skipped,
+)
 from seglift.workflows.train_score import score_training
 from seglift.workflows.train_setup import TrainOptions, TrainSetup, set_up
-
-INDEX = "class_index"
 
 
 @dataclass(frozen=True)
@@ -54,21 +61,24 @@ def run_training(values: Mapping[str, Any], where: str, out: Path, options: Trai
         None in all but the first process under ``torchrun``.
 
     Raises:
-        UserError: the recipe or its data are wrong, ``out`` holds another training, or the training fails.
+        UserError: the recipe or its data are wrong, ``out`` is no folder of this training, or the training fails.
     """
     setup = set_up(values, where, options)
     if not is_first_process():
         _train(setup, out)
         return None
+    check_place(setup.data, out)
     with only_writer(out, out):
         if options.overwrite:
             clear(out)
         check_folder(setup.recipe, setup.data, out)
         describe_run(setup.recipe, setup.data, out)
+        say_beginning(out, setup.steps)
         done = _train(setup, out)
         draw_curves(out)
         scores = score_training(setup, done.weights, _skip_list(setup, out))
         say_skipped(out)
+        say_best(done)
         if scores is not None:
             write_json(out / SCORES, scores.as_json())
     return TrainResult(done.weights, done, scores)
@@ -82,13 +92,13 @@ def describe_training(values: Mapping[str, Any], where: str, out: Path, options:
     """
     setup = set_up(values, where, options)
     recipe, data = setup.recipe, setup.data
+    check_place(data, out)
     if not options.overwrite:
         check_folder(recipe, data, out)
     with torch.device("meta"):
         network = build(setup.network)
     size = setup.outline.size
-    per_epoch = math.ceil(size / recipe.batch)
-    steps = recipe.fit.resolved(per_epoch).steps
+    steps = setup.steps
     uses = {"train": "train:", "val": "validate on:", "test": "score on:"}
     lines = [
         f"{uses[use]} {num_labelled(dataset)} labelled images of {dataset.name} {dataset.split} at {dataset.root}"
@@ -99,7 +109,7 @@ def describe_training(values: Mapping[str, Any], where: str, out: Path, options:
         f"network: {recipe.network.architecture}, {count / 1e6:.2f} M parameters, {data.space.num_train} classes of"
         f" {data.space.name}, weights {'from ' + recipe.start if recipe.start else 'at random'}",
         f"loss: {recipe.loss.name}; {steps} steps of {recipe.batch} crops of {recipe.crop[0]}x{recipe.crop[1]}"
-        f" ({steps / per_epoch:.1f} epochs of {size}), on {setup.device}",
+        f" ({steps / setup.steps_per_epoch:.1f} epochs of {size}), on {setup.device}",
         f"writes to {out}; nothing was written now",
     ]
     return "\n".join(lines)

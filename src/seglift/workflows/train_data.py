@@ -63,5 +63,5 @@ def num_labelled(dataset: Dataset) -> int:
 def _open(source: HeldOutSource, roots: Mapping[str, Path]) -> Dataset:
     root = roots.get(source.called, roots.get("", None if source.root is None else Path(source.root)))
     if root is None:
-        raise UserError(f"the recipe does not say where {source.called} lies; add --root {source.called}=DIR")
+        raise UserError(f'the recipe does not say where "{source.called}" lies; add --root {source.called}=DIR')
     return open_dataset(source.dataset, root, source.split, source.options)

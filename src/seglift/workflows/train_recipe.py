@@ -90,6 +90,10 @@ class TrainRecipe(SegmentationRecipe):
         super().__post_init__()
         if not self.train:
             raise UserError("the recipe names no data to train on; give it train: [{dataset: ..., split: ...}]")
+        if self.new_head and self.start is None:
+            raise UserError(
+                "new_head is true without start, expected weights to start from; give start or drop new_head"
+            )
         names = [source.called for source in self.train]
         twice = next((name for name in names if names.count(name) > 1), None)
         splits = [(source.called, source.split) for source in self.train]

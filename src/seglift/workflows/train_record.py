@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,26 @@ from seglift.base.progress import say
 from seglift.inference.checkpoint import WEIGHTS_NAME
 from seglift.report.curves import training_curves
 from seglift.training.loop.log import EVENTS_FOLDER, METRICS_NAME, read_metrics
-from seglift.training.loop.run_files import LAST_NAME, SNAPSHOT_NAME
+from seglift.training.loop.run_files import LAST_NAME, SNAPSHOT_NAME, FitResult
 from seglift.workflows.recipe import plain_values
 from seglift.workflows.train_data import TrainingData
+from seglift.workflows.train_folder import (
+    CURVES,
+    PRODUCTS,
+    RECIPE,
+    RUN,
+    SKIPPED,
+    check_own,
+    differences,
+    steps_done,
+    without_roots,
+)
 from seglift.workflows.train_recipe import TrainRecipe
-
-RECIPE, RUN, SCORES, CURVES, SKIPPED = "recipe.yaml", "run.json", "scores.json", "curves.png", "skipped.txt"
 
 
 def clear(out: Path) -> None:
     """Removes what a training wrote, and nothing else."""
-    for name in (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME, METRICS_NAME, RECIPE, RUN, SCORES, CURVES, SKIPPED):
+    for name in PRODUCTS:
         (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / EVENTS_FOLDER, ignore_errors=True)
 
@@ -41,7 +49,36 @@ def check_folder(recipe: TrainRecipe, data: TrainingData, out: Path) -> None:
     """
     record = out / RUN
     if _begun(out) and record.is_file() and read_json(record).get("meaning") != _meaning(recipe, data):
-        raise UserError(f"{out} holds another training (see {RECIPE} there); choose another --out, or --overwrite")
+        raise UserError(
+            f"{out} holds another training: {differences(out, plain_values(recipe))}; choose another --out, or"
+            " --overwrite"
+        )
+
+
+def check_place(data: TrainingData, out: Path) -> None:
+    """Refuses a folder that is not a training's.
+
+    Raises:
+        UserError: ``out`` is a folder of the data, or holds files and is no training's folder.
+    """
+    check_own(out, [dataset.root for _, dataset in data.by_use])
+
+
+def say_beginning(out: Path, steps: int) -> None:
+    """Says whether a training of so many steps continues an earlier call or has nothing left to do."""
+    done = steps_done(out)
+    if _finished(out):
+        say(f"{out} is already trained; nothing is repeated")
+    elif done is not None:
+        say(f"{out} continues after step {done} of {steps}")
+
+
+def say_best(done: FitResult) -> None:
+    """Says which step the best weights are from, where there was validation."""
+    if done.best_step is not None:
+        first = next(iter(done.scores), None)
+        score = "" if first is None else f" ({first} {done.scores[first]:.4f} in validation)"
+        say(f"the best weights are from step {done.best_step} of {done.steps}{score}")
 
 
 def describe_run(recipe: TrainRecipe, data: TrainingData, out: Path) -> None:
@@ -52,8 +89,7 @@ def describe_run(recipe: TrainRecipe, data: TrainingData, out: Path) -> None:
     """
     if not _begun(out):
         (out / SKIPPED).unlink(missing_ok=True)
-    finished = (out / WEIGHTS_NAME).exists() and (out / LAST_NAME).exists()
-    if finished and (out / RUN).exists():
+    if _finished(out) and (out / RUN).exists():
         return
     write_bytes(out / RECIPE, yaml.safe_dump(plain_values(recipe), sort_keys=False).encode())
     versions = {"seglift": __version__, "torch": torch.__version__}
@@ -81,19 +117,14 @@ def _begun(out: Path) -> bool:
     return any((out / name).exists() for name in (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME))
 
 
+def _finished(out: Path) -> bool:
+    return (out / WEIGHTS_NAME).exists() and (out / LAST_NAME).exists()
+
+
 def _meaning(recipe: TrainRecipe, data: TrainingData) -> str:
     settings = {name: value for name, value in asdict(recipe).items() if name != "fit"} | {"fit": recipe.fit.shaping()}
     names = [item.name for dataset in data.train for item in dataset.items]
-    return fingerprint_values(_without_roots(settings), names)
-
-
-def _without_roots(settings: Any) -> Any:
-    """Plain values without where the data lie, which may move."""
-    if isinstance(settings, Mapping):
-        return {name: _without_roots(value) for name, value in settings.items() if name != "root"}
-    if isinstance(settings, list | tuple):
-        return [_without_roots(value) for value in settings]
-    return settings
+    return fingerprint_values(without_roots(settings), names)
 
 
 def _about(data: TrainingData) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,16 @@ class TrainSetup:
         """What ``zoo.build`` makes the network from."""
         return self.recipe.network.resolved(self.data.space.num_train)
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch, the last one filled up."""
+        return math.ceil(self.outline.size / self.recipe.batch)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole training."""
+        return self.recipe.fit.resolved(self.steps_per_epoch).steps
+
 
 def set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> TrainSetup:
     """Checks recipe, data, plan, loss, device, crop, network and starting weights; reads no label, writes nothing.
@@ -86,6 +97,8 @@ def set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> Trai
     Raises:
         UserError: one of them is wrong.
     """
+    if "policies" in values:
+        raise UserError(f"{where} is a study, expected a recipe of one training; use seglift study")
     recipe = parse_recipe(with_overrides(values, options.overrides), TrainRecipe, where)
     device = resolve_device(options.device)
     data = open_data(recipe, options.roots)

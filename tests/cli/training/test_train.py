@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -22,17 +23,19 @@ from seglift.training.segmentation import SegmentationTask
 def test_a_training_learns_scores_and_leaves_a_model_that_predict_takes(recipe, shapes, tmp_path, capsys, train):
     out = tmp_path / "out"
     assert train(recipe, shapes, out) == 0
-    said = capsys.readouterr().out
+    said = capsys.readouterr()
     scores = json.loads((out / "scores.json").read_text())
     assert scores["miou"] > 0.6
     assert scores["frames"] == 3
-    assert "disc" in said
-    assert f"{100 * scores['miou']:.1f}" in said
+    assert "disc" in said.out
+    assert f"{100 * scores['miou']:.1f}" in said.out
     rows = list(csv.DictReader((out / "metrics.csv").open()))
     assert rows[-1]["step"] == "40"
     assert [row["step"] for row in rows if row["miou"]] == ["20", "40"]
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert list((out / "tensorboard").iterdir())
+    best = max((row for row in rows if row["miou"]), key=lambda row: float(row["miou"]))
+    assert f"the best weights are from step {best['step']} of 40 (miou {scores['miou']:.4f}" in said.err
     written = yaml.safe_load((out / "recipe.yaml").read_text())
     assert written["fit"]["steps"] == 40
     assert written["augmentation"]["flip"] == 0.5
@@ -48,12 +51,14 @@ def test_a_training_learns_scores_and_leaves_a_model_that_predict_takes(recipe, 
     assert json.loads((tmp_path / "s.json").read_text())["miou"] == pytest.approx(scores["miou"], abs=1e-9)
 
 
-def test_the_same_command_again_repeats_nothing(recipe, shapes, tmp_path, train):
+def test_the_same_command_again_repeats_nothing(recipe, shapes, tmp_path, capsys, train):
     out = tmp_path / "out"
     assert train(recipe, shapes, out, "--set", "fit.steps=6") == 0
     names = ("best.safetensors", "run.json", "recipe.yaml")
     before = [(out / name).stat().st_mtime_ns for name in names]
+    capsys.readouterr()
     assert train(recipe, shapes, out, "--set", "fit.steps=6", "--set", "fit.log_every=3") == 0
+    assert "already trained; nothing is repeated" in capsys.readouterr().err
     assert [(out / name).stat().st_mtime_ns for name in names] == before
 
 
@@ -80,8 +85,11 @@ def test_a_killed_training_ends_with_the_same_bytes(recipe, shapes, tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (cut / "last.safetensors").exists(), "the training ended before it could be killed"
+    done = {}
     for out in (cut, whole):
-        subprocess.run([*alone, "--out", str(out)], check=True, capture_output=True)
+        done[out] = subprocess.run([*alone, "--out", str(out)], check=True, capture_output=True, text=True).stderr
+    assert re.search(r"continues after step \d+ of 60", done[cut])
+    assert "continues" not in done[whole]
     for name in ("best.safetensors", "last.safetensors"):
         assert (cut / name).read_bytes() == (whole / name).read_bytes()
     without_seconds = [
@@ -153,6 +161,7 @@ REFUSED = [
     (["val.split=empty"], "no labelled image"),
     (["test={dataset: folder, split: empty}"], "no labelled image"),
     (["val.quota=0.5"], "unknown name val.quota"),
+    (["new_head=true"], "new_head is true without start"),
 ]
 
 
@@ -212,7 +221,7 @@ def test_bad_input_is_one_line_and_status_2(recipe, shapes, tmp_path, capsys, mo
 
 def test_a_data_set_without_a_folder_is_asked_for(recipe, tmp_path, capsys):
     assert main(["train", str(recipe), "--out", str(tmp_path / "out")]) == 2
-    assert "--root folder=DIR" in capsys.readouterr().err
+    assert 'where "folder" lies; add --root folder=DIR' in capsys.readouterr().err
 
 
 def test_an_exploding_loss_stops_with_its_step_and_keeps_the_checkpoint(recipe, shapes, tmp_path, capsys, train):
