@@ -57,7 +57,8 @@ def plan(clip: Path) -> Callable[..., LabelPlan]:
     """Checks the inputs as they lie there now."""
 
     def make(model: str = "auto", **options: object) -> LabelPlan:
-        given = {"space": str(clip / "space.yaml"), "device": "cpu", "model_steps": 3, **options}
+        steps = {"model_steps": 3} if model == "auto" else {}
+        given = {"space": str(clip / "space.yaml"), "device": "cpu", **steps, **options}
         return make_plan(LabelConfig(clip / "frames", clip / "keys", clip / "out", model=model, **given))
 
     return make
@@ -244,6 +245,20 @@ def test_a_given_model_is_loaded_and_nothing_trained(given, plan, work, steps_ta
     assert not (work / "fresh").exists()
     assert model.about["spec"] == str(given)
     assert model.model.logits(torch.rand(1, 3, 40, 56)).shape == (1, 2, 40, 56)
+
+
+def test_tuning_a_model_of_other_classes_is_refused_before_anything_is_written(given, clip, plan):
+    (clip / "other.yaml").write_text(SPACE.replace("lake", "pond"))
+    before = sorted(clip.rglob("*"))
+    with pytest.raises(UserError, match=r"mine\.safetensors has other classes than .*leave --tune out"):
+        plan(str(given), tune=True, space=str(clip / "other.yaml"))
+    assert sorted(clip.rglob("*")) == before
+    assert plan(str(given), tune=True).config.tune
+
+
+def test_tuning_a_model_that_is_not_there(plan):
+    with pytest.raises(UserError, match="neither a file nor a folder"):
+        plan("nowhere.safetensors", tune=True)
 
 
 @pytest.mark.parametrize("as_folder", [False, True])

@@ -24,6 +24,8 @@ def config(**options):
         ({"settings": "paper"}, {"method": "inpaint", "resample": "recursive", "tau": "40.0"}),
         ({"settings": "paper", "tau": "25", "resample": "once"}, {"resample": "once", "tau": "25"}),
         ({"method": "semantic"}, {"model": "auto"}),
+        ({"model": "mine.safetensors"}, {"model": "mine.safetensors", "model_steps": None}),
+        ({"model": "mine.safetensors", "tune": True, "model_minutes": 0.5}, {"model_steps": 400}),
     ],
 )
 def test_what_is_left_open_is_decided(options, expected):
@@ -40,6 +42,8 @@ def test_what_is_left_open_is_decided(options, expected):
         ({"method": "semantic", "model": "none"}, "--model auto"),
         ({"method": "motion", "model": "hf:some/thing"}, "--method inpaint"),
         ({"resample": "recursive"}, "--settings paper"),
+        ({"model": "mine.safetensors", "model_steps": 7}, "--model-steps is 7, .* add --tune"),
+        ({"model": "mine.safetensors", "model_minutes": 0.5}, "--model-minutes is 0.5, .* add --tune"),
     ],
 )
 def test_what_does_not_go_together(options, told):

@@ -11,7 +11,6 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
-from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_file, fingerprint_values, read_json, write_json
 from seglift.base.progress import say
 from seglift.base.threads import threads_per_call, worker_count
@@ -27,11 +26,12 @@ from seglift.training.images.augmentation import AugmentationConfig
 from seglift.training.images.sample import Sample
 from seglift.training.loop.fit_config import FitConfig
 from seglift.training.segmentation import NetworkConfig, SegmentationRecipe, train_segmentation
-from seglift.training.starts.start_weights import Start, read_start
+from seglift.training.starts.start_weights import Start
 from seglift.workflows.input_identity import fingerprint_model
 from seglift.workflows.label_config import AUTO_STEPS
 from seglift.workflows.label_output import MODEL_FOLDER
 from seglift.workflows.label_plan import LabelPlan
+from seglift.workflows.label_tune import read_tune_start
 
 FOLDER = MODEL_FOLDER
 CLASS_BALANCE = 0.5
@@ -180,10 +180,5 @@ def _recipe_and_start(plan: LabelPlan) -> tuple[SegmentationRecipe, dict[str, Te
     steps = config.model_steps or AUTO_STEPS
     if not config.tune:
         return auto_recipe(steps, config.model_minutes, config.seed), None
-    start = read_start(Path(config.model))
-    if start.classes != plan.space.train_names:
-        raise UserError(
-            f"{config.model} has other classes than {plan.space.name}, expected the same for --tune; leave --tune out"
-            " (classes are then mapped by name), or train a model of these classes"
-        )
+    start = read_tune_start(config.model, plan.space)
     return tune_recipe(start, steps, config.model_minutes, config.seed), start.tensors

@@ -88,7 +88,10 @@ class LabelConfig:
             model = "none"
         if self.tune and (model in ("auto", "none") or model.startswith("hf:")):
             raise UserError(f"--tune needs a checkpoint to train further, but --model is '{model}'; give one")
-        steps = self.model_steps or (TUNE_STEPS if self.tune else AUTO_STEPS)
+        steps: int | None = self.model_steps or (TUNE_STEPS if self.tune else AUTO_STEPS)
+        if not self.tune and model not in ("auto", "none"):
+            self._check_untrained()
+            steps = None
         tau = self.tau
         if self.settings == "paper" and tau == "auto":
             tau = str(PAPER_TAU)
@@ -99,6 +102,14 @@ class LabelConfig:
             resample = "recursive" if self.settings == "paper" else "once"
         device = resolve_device(self.device)
         return replace(self, method=method, model=model, model_steps=steps, tau=tau, resample=resample, device=device)
+
+    def _check_untrained(self) -> None:
+        for option, value in (("--model-steps", self.model_steps), ("--model-minutes", self.model_minutes)):
+            if value is not None:
+                raise UserError(
+                    f"{option} is {value}, but --model {self.model} is used as it is; add --tune to train it further,"
+                    f" or leave {option} out"
+                )
 
     def _resolved_method(self) -> str:
         if self.method == "refine":

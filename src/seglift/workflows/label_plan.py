@@ -105,7 +105,8 @@ def make_plan(config: LabelConfig) -> LabelPlan:
         config: options as given.
 
     Raises:
-        UserError: anything is wrong with options, frames, labels or the space; nothing has been written.
+        UserError: anything is wrong with options, frames, labels, the space or the model to tune; nothing has been
+            written.
     """
     resolved = config.resolved()
     space = get_space(config.space)
@@ -120,7 +121,18 @@ def make_plan(config: LabelConfig) -> LabelPlan:
         check_label_size(keyframe.label, labels.shape, clip.frames.size)
         present.update(space.ids[i] for i in np.flatnonzero(np.bincount(labels.ravel())))
         fingerprints[keyframe.index] = fingerprint_file(keyframe.label)
-    return LabelPlan(resolved, space.preferring(present), clip, fingerprints)
+    plan = LabelPlan(resolved, space.preferring(present), clip, fingerprints)
+    if resolved.tune:
+        _check_tune(plan)
+    return plan
+
+
+def _check_tune(plan: LabelPlan) -> None:
+    # Networks and their training are slow to import, and motion needs none.
+    from seglift.workflows.label_tune import read_tune_start
+
+    model_identity(plan.config.model)  # says best what is wrong with a path
+    read_tune_start(plan.config.model, plan.space)
 
 
 def _check_folders(config: LabelConfig) -> None:
