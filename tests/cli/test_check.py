@@ -48,6 +48,7 @@ def test_a_good_dataset(run, root, tmp_path):
     ran = run("check", "folder", "--root", root, "--json", tmp_path / "c.json").done()
     assert "folder train: 6 images, 3 of them with label" in ran.out and "sizes: 6x4 (6)" in ran.out
     assert "images with a frame at -5: 1, -2: 4, -1: 5, +1: 5, +2: 4, +5: 1" in ran.out
+    assert "note: 3 images without a label: a_1, a_3, a_5\n" in ran.out and ran.out.count("without a label") == 1
     assert ran.out.count("problems: none") == 2 and "never labelled: roof" in ran.out
     assert row(ran.out, "wall") == [["5", "1", "12.500", "3"], ["5", "1", "0.000", "0"]]
     assert row(ran.out, "floor") == [["0", "0", "8.333", "3"], ["0", "0", "100.000", "1"]]
@@ -56,6 +57,7 @@ def test_a_good_dataset(run, root, tmp_path):
     assert {entry["name"]: entry["pixels"] for entry in train["classes"]} == {
         "floor": 6, "wall": 9, "roof": 0, "void": 57,
     }  # fmt: skip
+    assert train["unlabelled"] == ["a_1", "a_3", "a_5"] and found["splits"]["val"]["unlabelled"] == []
     assert train["neighbours"]["10"] == 0 and train["neighbours"]["-1"] == 5 and train["sizes"] == {"6x4": 6}
     assert sum(entry["share"] for entry in train["classes"]) == pytest.approx(1.0)
     assert found["splits"]["val"]["neighbours"]["1"] == 0 and found["not_opened"] == {}

@@ -62,6 +62,11 @@ class SplitCheck:
         """Number of items that should have a label."""
         return sum(item.label is not None for item in self.dataset.items)
 
+    @property
+    def unlabelled(self) -> list[str]:
+        """Names of the items without a label; a split may be labelled in part, so that they are no problem."""
+        return [item.name for item in self.dataset.items if item.label is None]
+
     def add(self, found: Found) -> None:
         """Takes up what one item shows."""
         if found.size is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seglift.datasets.files import count_note
 from seglift.labels.space import IGNORE_TRAIN_ID
 from seglift.workflows.check import DatasetCheck, SplitCheck
 from seglift.workflows.check_item import OFFSETS
@@ -42,7 +43,9 @@ def _format_split(name: str, check: SplitCheck) -> str:
     lines = [f"{name} {dataset.split}: {len(dataset)} images, {check.labelled} of them with label"]
     lines.append(f"sizes: {', '.join(sizes) or 'none known'}")
     lines.append(f"neighbours: {_neighbours(check)}")
-    lines += [f"note: {note}" for note in dataset.notes]
+    lines += [
+        f"note: {note}" for note in (*dataset.notes, count_note(check.unlabelled, "images without a label")) if note
+    ]
     lines += _problem_lines(check)
     if check.pixels.any():
         header = ("class", "id", "train id", "% of pixels", "images")
@@ -111,6 +114,7 @@ def _split_as_json(check: SplitCheck) -> dict[str, Any]:
     return {
         "images": len(check.dataset),
         "labelled": check.labelled,
+        "unlabelled": check.unlabelled,
         "sizes": {f"{width}x{height}": count for (height, width), count in sorted(check.image_sizes.items())},
         "neighbours": {str(offset): check.neighbours[offset] for offset in OFFSETS},
         "notes": list(check.dataset.notes),
