@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -118,6 +119,27 @@ def test_a_process_alone(script: ModuleType) -> None:
     for device in ("cpu", "mps", "cuda"):
         processes.share_batch_norm(norm, torch.device(device))
     assert type(norm[0]) is torch.nn.BatchNorm2d
+
+
+@pytest.mark.parametrize(
+    ("device", "part", "told"),
+    [
+        ("cpu", Part(0, 2), "each of the 2 processes normalises by .* sharing needs CUDA"),
+        ("cuda", Part(0, 3), "each of the 3 processes .*--set fit.sync_batch_norm=true .*"),
+        ("cpu", Part(1, 2), None),
+        ("cpu", Part(), None),
+    ],
+)
+def test_the_first_of_several_says_that_batch_norm_is_not_shared(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], device: str, part: Part, told: str | None
+) -> None:
+    monkeypatch.setattr(processes, "this_process", lambda: part)
+    normed = torch.nn.Sequential(torch.nn.Sequential(torch.nn.BatchNorm2d(2)))
+    processes.tell_separate_batch_norm(torch.nn.Conv2d(2, 2, 1), torch.device(device))
+    assert not capfd.readouterr().err
+    processes.tell_separate_batch_norm(normed, torch.device(device))
+    said = capfd.readouterr().err
+    assert re.fullmatch(f"{told}\n", said) if told else not said
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,12 @@ from seglift.training.loop.fit_config import FitConfig
 from seglift.training.loop.loading import load_steps
 from seglift.training.loop.log import MetricsLog
 from seglift.training.loop.optimizers import make_optimizer
-from seglift.training.loop.processes import ends_with_the_others, make_fabric, share_batch_norm
+from seglift.training.loop.processes import (
+    ends_with_the_others,
+    make_fabric,
+    share_batch_norm,
+    tell_separate_batch_norm,
+)
 from seglift.training.loop.run_files import FitResult, RunFiles
 from seglift.training.loop.snapshot import RunState
 from seglift.training.loop.step import OptimizerSteps
@@ -68,7 +73,7 @@ def fit(
     result = files.result()
     if result is None:
         with _reproducible(fabric.device):
-            steps, state = _start(task, config, fabric)
+            steps, state = _start(task, config, fabric, quiet)
             files.resume(state)
             done, first = state.progress.step, fabric.is_global_zero
             with (
@@ -82,11 +87,13 @@ def fit(
     return result
 
 
-def _start(task: Task, config: FitConfig, fabric: Fabric) -> tuple[OptimizerSteps, RunState]:
+def _start(task: Task, config: FitConfig, fabric: Fabric, quiet: bool) -> tuple[OptimizerSteps, RunState]:
     """Everything on its device, initial weights in place."""
     trainable, network = task.trainable(), task.module
     if config.sync_batch_norm:
         share_batch_norm(trainable, fabric.device)
+    elif not quiet:
+        tell_separate_batch_norm(trainable, fabric.device)
     # Fabric moves the network before the average copies it.
     wrapped, optimizer = fabric.setup(trainable, make_optimizer(config, network))
     average = None if config.average is None else WeightAverage(network.state_dict(), config.average)

@@ -17,6 +17,7 @@ from torch import Tensor, distributed, nn
 
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
+from seglift.base.progress import say
 from seglift.training.loop.task import Part
 
 _FABRIC_LOG = logging.getLogger("lightning_fabric")
@@ -103,6 +104,22 @@ def share_batch_norm(module: nn.Module, device: torch.device) -> None:
             " or say --set fit.sync_batch_norm=false"
         )
     convert_sync_batchnorm(module)
+
+
+def tell_separate_batch_norm(module: nn.Module, device: torch.device) -> None:
+    """Says, in the first of several processes, that each one takes the statistics of batch norm over its own part.
+
+    Nothing is said of one process, or of a ``module`` without batch norm.
+    """
+    process = this_process()
+    if process.count == 1 or process.index > 0:
+        return
+    if any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules()):
+        advice = "say --set fit.sync_batch_norm=true to share them" if device.type == "cuda" else "sharing needs CUDA"
+        say(
+            f"each of the {process.count} processes normalises by the batch statistics of its own part of the batch;"
+            f" {advice}"
+        )
 
 
 @contextlib.contextmanager
