@@ -50,6 +50,8 @@ def test_a_model_to_train_counts_with_its_steps_and_frames(told):
     assert "trained for 1200 steps, about 3.0 minutes" in text
     assert "about 300 s for the model (60.00 s for each frame)" in text and "for motion" in text
     assert "about 1.5 minutes" in told(method="inpaint", model_minutes=1.5)
+    assert "for 20 steps, about 3 s on" in told(method="inpaint", model_steps=20)
+    assert "about 1 s on" in told(method="inpaint", model_steps=1)
     assert "for motion" not in told(method="semantic")
 
 
@@ -58,8 +60,10 @@ def test_disk_space_counts_the_larger_of_gaps_and_open_ends(told, monkeypatch):
     monkeypatch.setattr(dry_run, "CHECKPOINT_BYTES_PER_PIXEL", 0.5 * 10**9 / (40 * 64))
 
     def space(**options: object) -> str:
-        return re.search(r"up to (.*) GB", told(**options))[1]
+        return re.search(r"(up to|no).* temporary disk space", told(**options))[0]
 
-    assert space(method="motion") == "3.5"
-    assert space(method="motion", direction="forward") == "0.5"
-    assert space(method="semantic") == "0.0"
+    assert space(method="motion") == "up to 3.5 GB of temporary disk space"
+    assert space(method="motion", direction="forward") == "up to 500 MB of temporary disk space"
+    assert space(method="semantic") == "no temporary disk space"
+    monkeypatch.setattr(dry_run, "CHECKPOINT_BYTES_PER_PIXEL", 36)
+    assert space(method="motion", direction="forward") == "up to 1 MB of temporary disk space"

@@ -43,7 +43,7 @@ def describe(plan: LabelPlan) -> str:
             lines += _about_model(plan, todo)
         if config.method != "semantic":
             lines.append(_about_motion(plan, estimator))
-    lines.append(f"up to {_bytes_needed(plan) / 1e9:.1f} GB of temporary disk space")
+    lines.append(_about_disk(_bytes_needed(plan)))
     return "\n".join(lines)
 
 
@@ -77,7 +77,7 @@ def _about_model(plan: LabelPlan, todo: int) -> list[str]:
             minutes = min(minutes, config.model_minutes)
         lines.append(
             f"first a segmentation model is {'tuned' if config.tune else 'trained'} for {steps} steps, "
-            f"about {minutes:.1f} minutes on 2 CPU cores"
+            f"about {_duration(minutes)} on 2 CPU cores"
         )
         model = untrained_model(plan)
     else:
@@ -95,6 +95,17 @@ def _bytes_needed(plan: LabelPlan) -> int:
     both = plan.config.direction == "both"
     inner = [gap.stop - gap.start for gap in plan.gaps if both and None not in (gap.left, gap.right)]
     return pixels * (max(inner, default=0) * BYTES_PER_PIXEL + CHECKPOINT_BYTES_PER_PIXEL)
+
+
+def _duration(minutes: float) -> str:
+    return f"{minutes:.1f} minutes" if minutes >= 1 else f"{max(1.0, 60 * minutes):.0f} s"
+
+
+def _about_disk(count: int) -> str:
+    if not count:
+        return "no temporary disk space"
+    size = f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1.0, count / 1e6):.0f} MB"
+    return f"up to {size} of temporary disk space"
 
 
 def _time(work: Callable[[], object]) -> float:
