@@ -14,6 +14,8 @@ from seglift.base.errors import UserError
 from seglift.base.files import write_bytes
 
 METADATA_KEY = "seglift"
+BEST_NAME = "best.safetensors"
+"""What a training calls its result in its folder."""
 
 
 def save_weights(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
@@ -31,6 +33,12 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata are damaged.
     """
     if not path.is_file():
+        folder = path if path.is_dir() else path.parent
+        if folder.is_dir() and path in (folder, folder / BEST_NAME):
+            raise UserError(
+                f"no trained weights in {folder} (no weights file at {folder / BEST_NAME}); the training has not"
+                " finished, or it is no training's folder"
+            )
         raise UserError(f"no weights file at {path}; give a .safetensors file written by seglift")
     try:
         with safe_open(str(path), framework="pt", device="cpu") as file:

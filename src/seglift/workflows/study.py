@@ -22,6 +22,7 @@ from seglift.workflows.score import render_table
 from seglift.workflows.study_recipe import Policies, StudyRecipe, read_study
 from seglift.workflows.study_statistics import Summary, summarise
 from seglift.workflows.train import run_training
+from seglift.workflows.train_data import check_sources
 from seglift.workflows.train_folder import INDEX, SCORES
 from seglift.workflows.train_setup import TrainOptions
 
@@ -73,11 +74,11 @@ def run_study(
         )
     study, policies = read_study(recipe_path, options.overrides)
     check_roots(options.roots, set().union(*policies.sources.values()))
+    check_sources((policies.recipes[run.policy] for run in _pending(study, out)[:limit]), options.roots)
     started = time.monotonic()
     with only_writer(out, out):
         _check_record(out, study, policies)
-        pending = [run for run in _runs(study, out) if not (run.folder / SCORES).is_file()]
-        chosen = pending if limit is None else pending[:limit]
+        chosen = _pending(study, out)[:limit]
         for number, run in enumerate(chosen):
             if minutes is not None and time.monotonic() - started > 60 * minutes:
                 break
@@ -86,12 +87,16 @@ def run_study(
             own = replace(options, roots=roots, overrides={}, cache=options.cache or out / INDEX)
             run_training(policies.with_seed(run.policy, run.seed), str(recipe_path), run.folder, own)
             _write_results(study, out)
-    left = sum(not (run.folder / SCORES).is_file() for run in _runs(study, out))
-    return StudyResult(_write_results(study, out), study.metric, left)
+    return StudyResult(_write_results(study, out), study.metric, len(_pending(study, out)))
 
 
 def _runs(study: StudyRecipe, out: Path) -> list[Run]:
     return [Run(policy, seed, out / policy / f"seed_{seed}") for seed in study.seeds for policy in study.policies]
+
+
+def _pending(study: StudyRecipe, out: Path) -> list[Run]:
+    """The runs that are not done."""
+    return [run for run in _runs(study, out) if not (run.folder / SCORES).is_file()]
 
 
 def _check_record(out: Path, study: StudyRecipe, policies: Policies) -> None:

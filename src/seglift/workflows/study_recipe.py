@@ -62,11 +62,16 @@ class Policies:
 
     Attributes:
         values: recipe of each policy, as plain values, by its name.
-        sources: what each calls its sources of data.
+        recipes: the same, parsed, with the first seed.
     """
 
     values: dict[str, dict[str, Any]]
-    sources: dict[str, set[str]]
+    recipes: dict[str, TrainRecipe]
+
+    @property
+    def sources(self) -> dict[str, set[str]]:
+        """What each calls its sources of data."""
+        return {name: {source.called for source in recipe.sources} for name, recipe in self.recipes.items()}
 
     def with_seed(self, policy: str, seed: int) -> dict[str, Any]:
         """The recipe of one training."""
@@ -96,15 +101,15 @@ def read_study(path: Path, overrides: Mapping[str, Any]) -> tuple[StudyRecipe, P
     if void:
         raise UserError(f"--set {void[0]}=... would be without effect, {path} sets it in runs; change it there")
     shared = with_overrides(with_overrides(base, overrides), study.runs)
-    values, sources = {}, {}
+    values, recipes = {}, {}
     for name, changes in study.policies.items():
         values[name] = with_overrides(shared, changes)
         seeded = with_overrides(values[name], {SEED: study.seeds[0]})
         recipe = parse_recipe(seeded, TrainRecipe, f"{path}, policy {name}")
         if recipe.val is None and recipe.test is None:
             raise UserError(f"{path}, policy {name}: nothing to score on, expected val or test; give it one of them")
-        sources[name] = {source.called for source in recipe.sources}
-    return study, Policies(values, sources)
+        recipes[name] = recipe
+    return study, Policies(values, recipes)
 
 
 def _sets_seed(changes: Mapping[str, Any]) -> bool:

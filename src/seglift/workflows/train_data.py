@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from seglift.base.errors import UserError
 from seglift.base.progress import say
@@ -55,13 +56,31 @@ def open_data(recipe: TrainRecipe, roots: Mapping[str, Path]) -> TrainingData:
     return TrainingData(space, tuple(train), val, rest.pop(0) if rest else None)
 
 
+def check_sources(recipes: Iterable[TrainRecipe], roots: Mapping[str, Path]) -> None:
+    """Opens every source of the recipes, each once, and lets go of it.
+
+    Raises:
+        UserError: it is not said where a source lies, or its folder is missing or is not of its data set.
+    """
+    known: list[tuple[Path, str, str, dict[str, Any]]] = []
+    for source in (source for recipe in recipes for source in recipe.sources):
+        asked = (_root_of(source, roots), source.dataset, source.split, source.options)
+        if asked not in known:
+            _open(source, roots)
+            known.append(asked)
+
+
 def num_labelled(dataset: Dataset) -> int:
     """How many of its items have a label."""
     return sum(item.label is not None for item in dataset.items)
 
 
 def _open(source: HeldOutSource, roots: Mapping[str, Path]) -> Dataset:
+    return open_dataset(source.dataset, _root_of(source, roots), source.split, source.options)
+
+
+def _root_of(source: HeldOutSource, roots: Mapping[str, Path]) -> Path:
     root = roots.get(source.called, roots.get("", None if source.root is None else Path(source.root)))
     if root is None:
         raise UserError(f'the recipe does not say where "{source.called}" lies; add --root {source.called}=DIR')
-    return open_dataset(source.dataset, root, source.split, source.options)
+    return root

@@ -12,6 +12,7 @@ from seglift.base.locks import file_lock
 from seglift.datasets.class_index import ClassIndex, build_class_index
 from seglift.datasets.dataset import Dataset
 from seglift.labels.space import LabelSpace
+from seglift.training.images.dataset_samples import with_advice
 from seglift.training.loop.processes import is_first_process
 from seglift.training.sampling.epoch_plan import EpochPlan, PlannedSource
 from seglift.workflows.train_data import TrainingData
@@ -36,6 +37,10 @@ def index_classes(recipe: TrainRecipe, data: TrainingData, cache: Path, skip_cor
             with file_lock(cache / "lock", wait=True):
                 quiet = not is_first_process()
                 found.append(build_class_index(dataset, recipe.tile, cache, skip_corrupt, quiet=quiet))
+        except UserError as error:
+            if skip_corrupt or str(error).startswith("cannot write"):
+                raise
+            raise with_advice(error) from error
         except OSError as error:
             raise UserError(
                 f"cannot write the class index to {cache} ({error.strerror or error}); free space or choose another"

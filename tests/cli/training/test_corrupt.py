@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 IMAGE, LABEL = "images/train/004.png", "labels/train/007.png"  # no neighbours: one stands in for the one before
 HELD_OUT = "images/val/001.png"
 SHORT = ("--set", "fit.steps=12", "--set", "fit.validate_every=6")
+ADVICE = "; --skip-corrupt leaves such images out, `seglift check` lists them all"
 
 
 @pytest.mark.parametrize("name", [IMAGE, LABEL, HELD_OUT])
@@ -17,7 +20,22 @@ def test_a_corrupt_file_is_named_and_stops_the_training(recipe, damage, tmp_path
     assert train(recipe, damage(name), tmp_path / "out", *SHORT) == 2
     error = capsys.readouterr().err
     assert name in error
+    lines = [line for line in error.splitlines() if line.startswith("seglift: error:")]
+    assert len(lines) == 1
+    assert lines[0].endswith(ADVICE)
+    assert lines[0].count("--skip-corrupt") == 1
     assert not (tmp_path / "out" / "scores.json").exists()
+
+
+@pytest.mark.parametrize("name", [LABEL, "labels/val/002.png"])
+def test_a_label_of_other_classes_is_not_told_to_take_another_space(recipe, damage, tmp_path, capsys, train, name):
+    root = damage()
+    Image.fromarray(np.full((48, 64), 77, np.uint8)).save(root / name)
+    assert train(recipe, root, tmp_path / "out", *SHORT) == 2
+    error = capsys.readouterr().err
+    assert name in error
+    assert "--space" not in error
+    assert ADVICE in error
 
 
 def test_skip_corrupt_lists_counts_and_goes_on(recipe, damage, tmp_path, capsys, train):
@@ -34,6 +52,7 @@ def test_corrupt_held_out_images_are_dropped_and_nothing_takes_their_place(recip
     said = capsys.readouterr()
     assert "1 images could not be read" in said.err
     assert said.err.count("skipped: ") == 1
+    assert ADVICE not in said.err
     assert (out / "skipped.txt").read_text() == f"{root / HELD_OUT}\n"
     scores = json.loads((out / "scores.json").read_text())
     assert scores["frames"] == 2

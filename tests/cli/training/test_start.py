@@ -32,3 +32,12 @@ def test_a_start_for_other_classes_needs_a_new_head(recipe, shapes, tmp_path, ca
     assert train(recipe, shapes, tmp_path / "second", *start) == 2
     assert "new_head" in capsys.readouterr().err
     assert train(recipe, shapes, tmp_path / "second", *start, "--set", "new_head=true") == 0
+
+
+def test_a_training_that_has_not_finished_is_no_start(recipe, shapes, tmp_path, capsys, train):
+    first = tmp_path / "first"
+    first.mkdir()
+    assert train(recipe, shapes, tmp_path / "second", "--set", f"start={first}") == 2
+    error = capsys.readouterr().err
+    assert f"no trained weights in {first} " in error
+    assert "has not finished" in error

@@ -121,6 +121,29 @@ def test_folders_are_those_of_all_policies_and_each_run_takes_its_own(study, sha
     assert len(written(tmp_path / "out", "more")["train"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("roots", "said"),
+    [([], 'where "folder" lies'), (["folder={}"], 'where "more" lies'), (["folder={}", "more=nowhere"], "nowhere")],
+)
+def test_missing_folders_of_a_later_run_stop_the_first(study, shapes, tmp_path, capsys, roots, said):
+    more = [{"dataset": "folder"}, {"dataset": "folder", "name": "more", "split": "val"}]
+    words = study(policies={"plain": {}, "more": {"train": more}})
+    for root in roots:
+        words += ["--root", root.format(shapes)]
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "run 1 of" not in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_finished_study_is_shown_without_its_data(study, shapes, tmp_path, capsys):
+    assert main(study("--root", str(shapes))) == 0
+    capsys.readouterr()
+    assert main(study()) == 0
+    assert "plain" in capsys.readouterr().out
+
+
 def test_runs_share_one_class_index_and_another_metric_is_no_other_study(study, shapes, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(study("--root", str(shapes))) == 0

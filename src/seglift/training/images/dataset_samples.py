@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,10 @@ from seglift.labels.reading import read_gray
 from seglift.labels.space import LabelSpace
 from seglift.training.images.sample import Sample
 from seglift.video.fingerprint import sample_fingerprint
+
+ADVICE = "--skip-corrupt leaves such images out, `seglift check` lists them all"
+ELSEWHERE = re.compile(r",? or choose another --space$")
+"""Advice of those who read labels that does not fit a training."""
 
 
 class DatasetSamples(Sequence[Sample]):
@@ -60,8 +65,6 @@ class DatasetSamples(Sequence[Sample]):
     def __getitem__(self, number: int | slice) -> Sample | Sequence[Sample]:
         if isinstance(number, slice):
             return [self[n] for n in range(*number.indices(len(self)))]
-        if self.skip_corrupt is None:
-            return _read(*self._places[number])
         for step in range(len(self)):
             sample = self.find((number + step) % len(self))
             if sample is not None:
@@ -79,7 +82,7 @@ class DatasetSamples(Sequence[Sample]):
             return _read(space, item)
         except UserError as error:
             if self.skip_corrupt is None:
-                raise
+                raise with_advice(error) from error
             if _list_once(self.skip_corrupt, str(item.image)):
                 say(f"skipped: {error}")
         return None
@@ -111,10 +114,16 @@ class DatasetSamples(Sequence[Sample]):
     def _fingerprint(self, source: str | Callable[[], str]) -> str:
         try:
             return source if isinstance(source, str) else source()
-        except UserError:
+        except UserError as error:
             if self.skip_corrupt is None:
-                raise
+                raise with_advice(error) from error
             return ""
+
+
+def with_advice(error: UserError) -> UserError:
+    """The error of an item that cannot be read, with what to do in a training; it has no option for another space."""
+    text = ELSEWHERE.sub("", str(error))
+    return UserError(text if text.endswith(ADVICE) else f"{text}; {ADVICE}")
 
 
 def _list_once(file: Path, line: str) -> bool:
