@@ -312,6 +312,8 @@ def test_bad_input(predict, run, tree, tmp_path, save, model):
         (["--model", "auto"], "--model"), (["--model", tmp_path / "no"], "/no"), (["--model", tree], "weights"),
     ):  # fmt: skip
         assert told in predict(tree, *words).error, words
+    error = predict(tree, "--model", "nope").error
+    assert "--model nope is neither a file nor a folder; give a checkpoint or hf:ID" in error and "auto" not in error
     (tmp_path / "empty").mkdir()
     assert "no images in" in predict(tmp_path / "empty").error
     assert "nowhere" in predict(tmp_path / "nowhere").error

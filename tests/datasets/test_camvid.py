@@ -166,8 +166,16 @@ def test_bad_requests(segnet, tmp_path):
     with pytest.raises(UserError, match=r"is 'dense', one of train, val, test, trainval"):
         open_camvid(segnet, "dense")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"no CamVid root: looked for 701_StillsRaw_full or trainannot .*found nothing"):
+    with pytest.raises(
+        UserError, match=r"no CamVid root: looked for .*, found nothing; .* one of these pairs"
+    ) as caught:
         open_camvid(tmp_path / "empty")
+    for names in (
+        "701_StillsRaw_full with LabeledApproved_full",
+        "train with trainannot",
+        "train/images with train/la",
+    ):
+        assert names in str(caught.value)
     with pytest.raises(UserError, match=r"does not exist"):
         open_camvid(tmp_path / "absent")
     with pytest.raises(UserError, match=r"no images in the CamVid video folder"):

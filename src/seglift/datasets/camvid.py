@@ -19,6 +19,7 @@ from seglift.video.stems import label_stem, natural_key
 
 STILLS, STILL_LABELS = "701_StillsRaw_full", "LabeledApproved_full"
 SPLITS = ("train", "val", "test", "trainval")
+LAYOUTS = (f"{STILLS} with {STILL_LABELS}", "train with trainannot", "train/images with train/labels")
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "sky": ("Sky",),
@@ -147,7 +148,8 @@ def _find_parts(root: Path, split: str) -> tuple[list[_Part], bool]:
         return [_original(stills, split)], True
     known = camvid_splits(root)
     if not known:
-        raise wrong_root(root, (STILLS, "trainannot", "train/images"), "CamVid")
+        told, _, _ = str(wrong_root(root, LAYOUTS, "CamVid")).rpartition("; ")
+        raise UserError(f"{told}; give as root the folder that holds one of these pairs")
     both = ("val" if "val" in known else "dense_a") if "train" in known else "train"
     offered = (*known, "trainval") if both in known else known
     check_choice(split, offered, f"the split of CamVid in {root}")

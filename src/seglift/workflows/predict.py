@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,7 @@ from seglift.base.files import fingerprint_values, write_json
 from seglift.base.progress import ProgressBar, say
 from seglift.datasets.dataset import Source
 from seglift.inference.predict import Predictor, image_to_tensor
-from seglift.inference.semantic_model import load_model
+from seglift.inference.semantic_model import HUB_PREFIX, load_model
 from seglift.labels.space import Array8, LabelSpace
 from seglift.labels.space_file import get_space
 from seglift.workflows.frame_writer import FrameWriter
@@ -58,6 +59,8 @@ def run_predict(config: PredictConfig) -> PredictResult:
     started = time.monotonic()
     if config.model in MODEL_WORDS:
         raise UserError(f"--model is '{config.model}', expected a checkpoint or hf:ID; train one with seglift train")
+    if not config.model.startswith(HUB_PREFIX) and not os.path.exists(config.model):  # noqa: PTH110 - never raises
+        raise UserError(f"--model {config.model} is neither a file nor a folder; give a checkpoint or hf:ID")
     config = replace(config, device=resolve_device(config.device))
     space = get_space(config.space)
     pictures = list_pictures(config.frames, config.out)
