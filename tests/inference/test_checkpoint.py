@@ -41,8 +41,9 @@ def test_round_trip_gives_the_same_logits(tmp_path: Path) -> None:
         model = load_model(spec, SPACE)
         assert isinstance(model, SemanticModel)
         assert model.space_classes == SPACE.train_names
-        assert torch.equal(model.logits(images), network(images))
-        assert torch.equal(model.features(images), network.features(images))
+        # Equal up to rounding: the model works in another memory layout.
+        assert torch.allclose(model.logits(images), network(images), atol=1e-5)
+        assert torch.allclose(model.features(images), network.features(images), atol=1e-5)
         assert not model.logits(images).requires_grad
     assert load_checkpoint(tmp_path, SPACE).short_side == 96
 

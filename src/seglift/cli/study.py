@@ -35,6 +35,6 @@ def run(arguments: argparse.Namespace) -> int:
     done = run_study(arguments.recipe, arguments.out, options, arguments.runs, arguments.minutes)
     print(format_study(done.summaries, done.metric) if done.summaries else "no run is done yet")
     if done.left:
-        print(f"{done.left} runs are left: the same command goes on")
+        print(f"{done.left} {'run is' if done.left == 1 else 'runs are'} left: the same command goes on")
     print(f"plot: {arguments.out / 'study.png'}")
     return 0
