@@ -34,7 +34,7 @@ def test_a_released_checkpoint_is_a_model(
     torch.save({"state_dict": state}, path)
     model = load_model(path, BUILTIN_SPACES[space])
     assert model.space_classes == BUILTIN_SPACES[space].train_names
-    assert torch.equal(model.logits(images), logits)
+    assert torch.allclose(model.logits(images), logits, atol=1e-4)
     assert model.features(images).shape == (1, 256, 12, 16)
 
 
@@ -47,7 +47,8 @@ def test_other_classes_are_mapped_by_name(
     mapped = load_model(tmp_path / "best.pth", space).logits(images)
     assert mapped.shape[1] == 11
     road, sky = space.train_names.index("road"), space.train_names.index("sky")
-    assert torch.equal(mapped[:, road], logits[:, 0]) and torch.equal(mapped[:, sky], logits[:, 10])
+    for channel, raw in ((road, 0), (sky, 10)):  # equal up to rounding: the model works in another memory layout
+        assert torch.allclose(mapped[:, channel], logits[:, raw], atol=1e-4)
     assert "mapped by name" in capsys.readouterr().err
 
 

@@ -34,9 +34,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Done]:
     trainings: list[Path] = []
     train = auto_model.train_segmentation
 
-    def counted(*arguments: object) -> object:
+    def counted(*arguments: object, **named: object) -> object:
         trainings.append(Path(str(arguments[3])))
-        return train(*arguments)  # type: ignore[arg-type]
+        return train(*arguments, **named)  # type: ignore[arg-type]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(auto_model, "train_segmentation", counted)

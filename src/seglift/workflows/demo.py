@@ -128,7 +128,7 @@ def label_config(config: DemoConfig, method: str) -> LabelConfig:
         method=method,
         model=str(trained) if method == "semantic" else "auto",
         ground_truth=clip / "ground_truth",
-        model_steps=config.model_steps,
+        model_steps=None if method == "semantic" else config.model_steps,
         seed=config.seed,
     )
 
