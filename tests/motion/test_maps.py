@@ -236,3 +236,23 @@ def test_maps_stay_interleaved_in_memory(constant_flow):
     composed = compose(sampling_map, sampling_map)
     assert identity_map(6, 8).is_contiguous(memory_format=torch.channels_last)
     assert composed.is_contiguous(memory_format=torch.channels_last) or composed.stride(1) == 1
+
+
+def test_gradients_of_sampling_are_those_of_torch():
+    values = torch.rand(1, 2, 6, 7, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    place = wild_map(6, 7, size=(4, 5)).requires_grad_()
+    sample_bilinear(values, place).square().sum().backward()
+    assert values.grad is not None and values.grad.any()
+    assert place.grad is not None and place.grad.any()
+    with torch.no_grad():
+        plain = sample_bilinear(values, place)
+    assert torch.allclose(sample_bilinear(values, place), plain, atol=1e-3)
+
+
+def test_gradients_follow_the_slope_of_a_ramp():
+    ramp = torch.arange(9.0).view(1, 1, 1, 9).expand(1, 1, 5, 9) * 3
+    place = (identity_map(5, 9) + 0.25).clone().requires_grad_()
+    sample_bilinear(ramp, place)[..., 1:4, 1:8].sum().backward()
+    assert place.grad is not None
+    assert torch.allclose(place.grad[0, 0, 1:4, 1:8], torch.tensor(3.0), atol=1e-4)
+    assert torch.allclose(place.grad[0, 1], torch.tensor(0.0), atol=1e-4)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from seglift.base.errors import UserError
 from seglift.propagation import state as state_module
 from seglift.propagation.state import FramePair, estimate_pair, keyframe_state, label_support
 
@@ -63,7 +64,7 @@ def test_each_direction_is_estimated_once(estimator, frame):
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_an_estimator_that_breaks_down(bad: float):
     dark, bright = torch.zeros(1, 3, 6, 8), torch.ones(1, 3, 6, 8)
-    with pytest.raises(ValueError, match="NaN or infinite flow"):
+    with pytest.raises(UserError, match="NaN or infinite flow"):
         estimate_pair(constant_estimator((bad, 0.0), (0.0, 0.0)), dark, bright)
 
 

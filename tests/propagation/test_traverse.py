@@ -278,7 +278,7 @@ def test_an_estimator_that_breaks_down_stops_the_walk(tmp_path: Path, walker: Wa
 
     steps = replace(walker, estimator=broken).walk(Gap(0, None, 1, 9), Spill(tmp_path))
     assert [next(steps).index for _ in range(2)] == [1, 2]
-    with pytest.raises(ValueError, match="NaN or infinite flow"):
+    with pytest.raises(UserError, match="NaN or infinite flow"):
         list(steps)
 
 
@@ -463,3 +463,43 @@ def test_a_clip_end_to_end(tmp_path: Path, walker: Walker):
         spill.clear()
     assert sorted(given_frames) == [0, 1, 4, 5, 6, 8, 9]
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+class _LookingBack:
+    """No motion; notes which frame it was shown before which pair."""
+
+    wants_previous = True
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[int, int], int | None] = {}
+
+    def __call__(self, source: Tensor, target: Tensor, previous: Tensor | None = None) -> Tensor:
+        pair = int(source[0, 0, 0, 0]), int(target[0, 0, 0, 0])
+        self.seen[pair] = None if previous is None else int(previous[0, 0, 0, 0])
+        return torch.zeros(1, 2, *source.shape[2:])
+
+
+@pytest.mark.parametrize("gap", [Gap(2, 6, 3, 6), Gap(2, None, 3, 7), Gap(None, 6, 2, 6)])
+def test_an_estimator_that_looks_back_sees_frames_beyond_the_gap(tmp_path: Path, walker: Walker, gap: Gap):
+    estimator = _LookingBack()
+    walk(replace(walker, estimator=estimator, length=8), gap, tmp_path / "a")
+    pairs = list(pairwise(range(2, 7)))
+    assert estimator.seen == {(a, b): a - 1 for a, b in pairs} | {(b, a): b + 1 for a, b in pairs}
+
+
+def test_an_estimator_that_looks_back_sees_nothing_beyond_the_clip(tmp_path: Path, walker: Walker):
+    estimator = _LookingBack()
+    walk(replace(walker, estimator=estimator, length=4), Gap(0, 3, 1, 3), tmp_path / "a")
+    assert estimator.seen[(0, 1)] is None and estimator.seen[(3, 2)] is None
+    assert estimator.seen[(1, 2)] == 0 and estimator.seen[(2, 1)] == 3
+
+
+def test_others_are_not_shown_what_they_do_not_want(tmp_path: Path, walker: Walker, estimator):
+    read: set[int] = set()
+
+    def frame(index: int) -> Tensor:
+        read.add(index)
+        return walker.frame(index)
+
+    walk(replace(walker, frame=frame, length=9), Gap(2, 5, 3, 5), tmp_path / "a")
+    assert read == {2, 3, 4, 5}

@@ -15,12 +15,12 @@ import pytest
 from seglift.base.errors import UserError
 from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.labels.space_file import space_to_data
+from seglift.motion.estimator import weights_path
 from seglift.workflows.input_identity import (
     fingerprint_model,
     model_identity,
     model_path,
     motion_identity,
-    motion_path,
     space_identity,
 )
 from seglift.workflows.label_config import LabelConfig
@@ -58,14 +58,14 @@ def test_names_stay_names() -> None:
     specs = ["auto", "none", "hf:someone/model"]
     assert [model_identity(spec) for spec in specs] == specs
     names = ["dis", "dis:fine", "raft", "raft:small", "raft:large"]
-    assert [motion_identity(name) for name in names] == names and not any(map(motion_path, names))
-    assert model_path("none") is None and motion_path("raft:x/y.pth") == Path("x/y.pth")
+    assert [motion_identity(name) for name in names] == names and not any(map(weights_path, names))
+    assert model_path("none") is None and weights_path("raft:x/y.pth") == Path("x/y.pth")
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="neither a file nor a folder"):
         fingerprint_model(str(tmp_path / "no.safetensors"))
-    with pytest.raises(UserError, match="RAFT weights"):
+    with pytest.raises(UserError, match="cannot read the weights"):
         motion_identity(f"raft:{tmp_path / 'no.pth'}")
 
 

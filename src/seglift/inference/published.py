@@ -9,7 +9,7 @@ import torch
 from seglift.base.errors import UserError
 from seglift.inference.checkpoint import CheckpointModel, check_classes
 from seglift.labels.space import LabelSpace
-from seglift.models.published import SPACES_BY_CLASSES, load_published
+from seglift.models.published import SPACES_BY_CLASSES, load_published_segmentation
 
 PUBLISHED_SUFFIXES = (".pth", ".pt", ".tar")
 
@@ -25,10 +25,10 @@ def load_published_model(path: Path, space: LabelSpace, device: str | torch.devi
         device: where the model works.
 
     Raises:
-        UserError: not such a file (see :func:`~seglift.models.published.load_published`), a number of classes that no
-            release has, or no class in common with ``space``.
+        UserError: not such a file (see ``load_published_segmentation``), a number of classes that no release has, or no
+            class in common with ``space``.
     """
-    published = load_published(path)
+    published = load_published_segmentation(path)
     if published.space is None:
         known = ", ".join(f"{count} ({name})" for count, name in SPACES_BY_CLASSES.items())
         raise UserError(

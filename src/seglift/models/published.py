@@ -18,6 +18,7 @@ from seglift.models.published_deeplab import DEEPLAB_LAYOUTS
 from seglift.models.published_file import read_state_dict
 from seglift.models.published_hrnet import HRNET_LAYOUTS
 from seglift.models.published_layout import PublishedLayout
+from seglift.models.published_sdcnet import RELEASED, PublishedMotion, is_sdcnet, sdcnet_from_tensors
 from seglift.models.zoo import build
 
 LAYOUTS: dict[str, PublishedLayout] = {**DEEPLAB_LAYOUTS, **HRNET_LAYOUTS}
@@ -48,7 +49,7 @@ class PublishedModel:
     classes: tuple[str, ...]
 
 
-def load_published(path: Path) -> PublishedModel:
+def load_published(path: Path) -> PublishedModel | PublishedMotion:
     """Loads a released checkpoint: every tensor of it is used once, and none is missing.
 
     The file is one of ``torch.save``: a state dict, or a dict that holds one under ``state_dict``, with or without
@@ -59,7 +60,32 @@ def load_published(path: Path) -> PublishedModel:
         UserError: no such file, not one of tensors, more in it than weights, no network that we know, or tensors
             missing, left over or of the wrong shape (the first are named).
     """
-    return from_tensors(read_state_dict(path), str(path))
+    tensors = read_state_dict(path)
+    return sdcnet_from_tensors(tensors, str(path)) if is_sdcnet(tensors) else from_tensors(tensors, str(path))
+
+
+def load_published_segmentation(path: Path) -> PublishedModel:
+    """As :func:`load_published`, for segmentation networks.
+
+    Raises:
+        UserError: also where the file holds a motion network.
+    """
+    found = load_published(path)
+    if isinstance(found, PublishedMotion):
+        raise UserError(f"{path} holds {RELEASED}, a motion network; expected a segmentation network: give one")
+    return found
+
+
+def load_published_motion(path: Path) -> PublishedMotion:
+    """As :func:`load_published`, for motion networks.
+
+    Raises:
+        UserError: also where the file holds a segmentation network.
+    """
+    found = load_published(path)
+    if isinstance(found, PublishedModel):
+        raise UserError(f"{path} holds {LAYOUTS[found.layout].released}, expected a motion network; give an SDC-Net")
+    return found
 
 
 def from_tensors(tensors: Mapping[str, Tensor], what: str) -> PublishedModel:
@@ -107,7 +133,7 @@ def _recognise(tensors: Mapping[str, Tensor], what: str) -> tuple[str, int]:
         if shared >= LIKENESS * len(expected) and (closest is None or len(differences) < closest[0]):
             closest = len(differences), name, differences
     if closest is None:
-        known = "; ".join(layout.released for layout in LAYOUTS.values())
+        known = "; ".join([*(layout.released for layout in LAYOUTS.values()), RELEASED])
         raise UserError(
             f"{what} holds {len(found)} tensors ({', '.join(list(found)[:3])}, ...), expected those of a released"
             f" network; the known ones are: {known}"

@@ -12,7 +12,11 @@ from seglift.base.errors import UserError
 
 
 class MotionEstimator(Protocol):
-    """Estimates the backward flow that carries ``source`` to ``target``."""
+    """Estimates the backward flow that carries ``source`` to ``target``.
+
+    One that looks further back than ``source`` says so by an attribute ``wants_previous`` that is true; the others get
+    no ``previous``, so that no frame is read for nothing.
+    """
 
     def __call__(self, source: Tensor, target: Tensor, previous: Tensor | None = None) -> Tensor:
         """Backward flow on ``target`` that samples ``source``.
@@ -38,7 +42,29 @@ MOTION_NAMES = (
     "raft:small",
     "raft:large",
     "raft:FILE",
+    "sdcnet:CKPT",
 )
+WEIGHTS_OF = {"raft": ("", "small", "large"), "sdcnet": ("",)}
+"""Kinds of estimators that read weights, each with what behind its colon is no path."""
+
+LOOKING_BACK = ("sdcnet",)
+"""Kinds of estimators that look at the frame before ``source``."""
+
+
+def wants_previous(estimator: MotionEstimator) -> bool:
+    """Whether the estimator looks at the frame before ``source``."""
+    return bool(getattr(estimator, "wants_previous", False))
+
+
+def looks_back(name: str) -> bool:
+    """Whether the estimator called ``name`` looks at the frame before ``source``; made without reading weights."""
+    return name.partition(":")[0] in LOOKING_BACK
+
+
+def weights_path(name: str) -> Path | None:
+    """Where the weights of an estimator called ``raft:FILE`` or ``sdcnet:CKPT`` lie; None for everything else."""
+    kind, _, detail = name.partition(":")
+    return Path(detail) if detail not in WEIGHTS_OF.get(kind, (detail,)) else None
 
 
 def get_estimator(name: str, device: torch.device | str = "cpu") -> MotionEstimator:
@@ -60,4 +86,10 @@ def get_estimator(name: str, device: torch.device | str = "cpu") -> MotionEstima
         if detail in ("", "small", "large"):
             return RaftFlow.published(detail or "small", device)
         return RaftFlow.from_file(Path(detail), device)
+    if kind == "sdcnet":
+        from seglift.motion.sdcnet import SdcNetFlow
+
+        if not detail:
+            raise UserError("motion 'sdcnet' lacks its checkpoint; write sdcnet:DIR (of seglift train) or sdcnet:FILE")
+        return SdcNetFlow.from_file(Path(detail), device)
     raise UserError(f"motion '{name}' is unknown; choose one of {', '.join(MOTION_NAMES)}")

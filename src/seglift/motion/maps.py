@@ -4,9 +4,9 @@ A backward flow ``[B, 2, H, W]`` (channel 0 = dx, 1 = dy, pixels) says ``out(x, 
 sampling map is its absolute form, ``map = identity + flow``. Maps compose: ``map(t<-k) = map(t<-k-1) sampled at
 map(k-1<-k)``, so that what the keyframe holds is sampled once however far it is carried.
 
-CPU tensors are sampled by OpenCV, others by torch; both agree to 1e-3 of the sampled values' range on maps up to 4096
-pixels wide (float32 grid normalisation). On the CPU flows and maps live in torch's ``channels_last`` memory layout, the
-interleaved one of OpenCV, so that nothing is copied between the two.
+CPU tensors are sampled by OpenCV, others and those that want gradients by torch; both agree to 1e-3 of the sampled
+values' range on maps up to 4096 pixels wide (float32 grid normalisation). On the CPU flows and maps live in torch's
+``channels_last`` memory layout, the interleaved one of OpenCV, so that nothing is copied between the two.
 """
 
 from __future__ import annotations
@@ -50,13 +50,15 @@ def sample_bilinear(values: Tensor, sampling_map: Tensor) -> Tensor:
 
     Returns:
         ``[B, C, h, w]``. Coordinates outside the image take the border's value (replicate), which is
-        torch's ``grid_sample(padding_mode="border", align_corners=True)``.
+        torch's ``grid_sample(padding_mode="border", align_corners=True)``. Differentiable where either argument wants
+        gradients; torch then samples on the CPU too.
 
     Raises:
         ValueError: the map is not ``[B, 2, h, w]`` of the same batch size.
     """
     _check_map(sampling_map, values.shape[0])
-    if values.device.type == "cpu":
+    wants_gradients = torch.is_grad_enabled() and (values.requires_grad or sampling_map.requires_grad)
+    if values.device.type == "cpu" and not wants_gradients:
         return _sample_opencv(values, sampling_map)
     height, width = values.shape[-2:]
     scale = sampling_map.new_tensor([2.0 / max(width - 1, 1), 2.0 / max(height - 1, 1)]).view(1, 2, 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -24,14 +25,16 @@ class SemanticLabeller:
     Attributes:
         model: the model with its inference settings (see ``seglift.inference.predict.Predictor``).
         space: the label space of the labels.
+        alone: nobody else computes meanwhile, so that a call may use every thread.
     """
 
     model: SemanticModel
     space: LabelSpace
+    alone: bool = True
 
     def probabilities(self, image: Tensor) -> Tensor:
         """Probability of each evaluated class, float32 ``[1, C, H, W]``, for RGB uint8 ``[1, 3, H, W]``."""
-        with threads_per_call(worker_count()):
+        with threads_per_call(worker_count()) if self.alone else nullcontext():
             return self.model.logits(image.to(torch.float32) / 255.0).softmax(1)
 
     def labels(self, image: Tensor) -> Tensor:

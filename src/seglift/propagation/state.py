@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from seglift.base.errors import UserError
 from seglift.motion.consistency import forward_backward_error
 from seglift.motion.estimator import MotionEstimator
 from seglift.motion.maps import identity_map
@@ -162,18 +163,30 @@ class Propagator(Protocol):
         ...
 
 
-def estimate_pair(estimator: MotionEstimator, first: Tensor, second: Tensor) -> tuple[StepMotion, StepMotion]:
+def estimate_pair(
+    estimator: MotionEstimator,
+    first: Tensor,
+    second: Tensor,
+    before_first: Tensor | None = None,
+    after_second: Tensor | None = None,
+) -> tuple[StepMotion, StepMotion]:
     """Motion between two neighbouring frames in both directions, one flow each way.
 
     Args:
         estimator: the motion estimator.
         first: RGB ``[B, 3, H, W]``, uint8 or float32 in 0..1.
         second: the next frame, same shape and dtype.
+        before_first: the frame before ``first``, for estimators that look further back; None where there is none.
+        after_second: the frame after ``second``, the same for the way back.
 
     Returns:
         The step onto ``second`` (samples ``first``) and the step onto ``first`` (samples ``second``).
+
+    Raises:
+        UserError: the estimator gave NaN or infinite flow.
     """
-    onto_second, onto_first = _finite(estimator(first, second)), _finite(estimator(second, first))
+    onto_second = estimate_flow(estimator, first, second, before_first)
+    onto_first = estimate_flow(estimator, second, first, after_second)
     stride = 2 if first.shape[2] * first.shape[3] > LARGE_FRAME else 1
     return (
         StepMotion(onto_second, forward_backward_error(onto_second, onto_first, stride)),
@@ -181,7 +194,15 @@ def estimate_pair(estimator: MotionEstimator, first: Tensor, second: Tensor) -> 
     )
 
 
-def _finite(flow: Tensor) -> Tensor:
-    if not bool(torch.isfinite(flow.sum())):
-        raise ValueError("the motion estimator gave NaN or infinite flow; check its weights and its input")
+def estimate_flow(estimator: MotionEstimator, source: Tensor, target: Tensor, previous: Tensor | None = None) -> Tensor:
+    """One flow that can be relied on to be numbers; arguments and result as of ``MotionEstimator``.
+
+    Raises:
+        UserError: the estimator gave NaN or infinite flow.
+    """
+    flow = estimator(source, target, previous)
+    if not bool(torch.isfinite(flow.sum())) and not bool(torch.isfinite(flow).all()):
+        raise UserError(
+            "the motion estimator gave NaN or infinite flow, expected pixels; check its weights, or use --motion dis"
+        )
     return flow

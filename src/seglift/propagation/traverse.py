@@ -18,7 +18,7 @@ from torch import Tensor
 
 from seglift.base.ahead import work_ahead
 from seglift.base.errors import UserError
-from seglift.motion.estimator import MotionEstimator
+from seglift.motion.estimator import MotionEstimator, wants_previous
 from seglift.propagation.evidence import observe
 from seglift.propagation.spill import Spill, pack_motion, pack_state, unpack_motion, unpack_state
 from seglift.propagation.state import (
@@ -104,6 +104,8 @@ class Walker:
         backward: whether labels are carried from later keyframes to earlier frames.
         observe: whether to gather evidence for fusing (it needs the frames in the second pass too).
         max_distance: frames further than this from a keyframe get nothing from it; None for no limit.
+        length: number of frames of the clip, so that an estimator that looks further back is shown the frames beyond
+            the gap; with None it sees no frame but those of the walk.
     """
 
     frame: GetFrame
@@ -115,6 +117,7 @@ class Walker:
     backward: bool = True
     observe: bool = True
     max_distance: int | None = None
+    length: int | None = None
 
     def walk(self, gap: Gap, spill: Spill, done: frozenset[int] = frozenset()) -> Iterator[BothSides]:
         """Gives what the sides say about each frame of ``gap`` that is not in ``done``, in the order of the walk.
@@ -216,11 +219,18 @@ class Walker:
         def estimate(position: int) -> tuple[int, tuple[StepMotion, StepMotion]]:
             with torch.inference_mode():
                 source, target = self.frame(indices[position - 1]), self.frame(indices[position])
-                onto_target, onto_source = estimate_pair(self.estimator, source, target)
+                around = self._beyond(indices, position - 2), self._beyond(indices, position + 1)
+                onto_target, onto_source = estimate_pair(self.estimator, source, target, *around)
             return position, (onto_source, onto_target)
 
         positions = (position for position in range(first, len(indices)) if needed(indices[position]))
         return work_ahead(estimate, positions, self.workers)
+
+    def _beyond(self, indices: range, position: int) -> Tensor | None:
+        """Frame at ``position`` of a walk or one step beyond it, for estimators that look further; None without one."""
+        index = indices.start + position * indices.step
+        inside = index in indices if self.length is None else 0 <= index < self.length
+        return self.frame(index) if inside and wants_previous(self.estimator) else None
 
     def _resume(self, indices: range, kind: str, spill: Spill, done: frozenset[int] | None) -> tuple[Propagated, int]:
         """State to go on from, and the position in ``indices`` of the first step still to do.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 
 from seglift.base.threads import threads_per_call, worker_count
-from seglift.motion.estimator import MotionEstimator, get_estimator
+from seglift.motion.estimator import MotionEstimator, get_estimator, wants_previous
 from seglift.propagation.semantic_only import SemanticLabeller
 from seglift.propagation.spill import BYTES_PER_PIXEL
 from seglift.propagation.state import estimate_pair
@@ -53,7 +53,8 @@ def _about_motion(plan: LabelPlan, estimator: MotionEstimator) -> str:
         return "no motion to estimate"
     frames = FrameCache(plan, torch.device(plan.config.device))
     first, second = frames(0), frames(1)
-    seconds = _time(lambda: estimate_pair(estimator, first, second))
+    around = (first, second) if wants_previous(estimator) else (None, None)
+    seconds = _time(lambda: estimate_pair(estimator, first, second, *around))
     on_cpu = plan.config.device == "cpu" or plan.config.motion.startswith("dis")
     workers = worker_count() if on_cpu else 1
     return (

@@ -6,24 +6,18 @@ from pathlib import Path
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_file, fingerprint_values
+from seglift.base.weights import BEST_NAME
 from seglift.inference.semantic_model import HUB_PREFIX
 from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.labels.space import LabelSpace
+from seglift.motion.estimator import weights_path
 
 MODEL_WORDS = ("auto", "none")
-RAFT_PREFIX = "raft:"
-RAFT_SIZES = ("", "small", "large")
 
 
 def model_path(spec: str) -> Path | None:
     """Where ``--model`` lies; None for ``auto`` and ``none``. A hub id gives a path too, where there is nothing."""
     return None if spec in MODEL_WORDS else Path(spec.removeprefix(HUB_PREFIX))
-
-
-def motion_path(name: str) -> Path | None:
-    """Where the weights of ``--motion raft:FILE`` lie; None for everything else."""
-    detail = name.removeprefix(RAFT_PREFIX)
-    return Path(detail) if name.startswith(RAFT_PREFIX) and detail not in RAFT_SIZES else None
 
 
 def fingerprint_model(spec: str) -> str:
@@ -54,19 +48,21 @@ def fingerprint_model(spec: str) -> str:
 
 
 def fingerprint_motion(name: str) -> str | None:
-    """Of the weights file of ``raft:FILE``; None for everything else.
+    """Of the weights of ``raft:FILE`` or ``sdcnet:CKPT``; None for everything else.
 
     Raises:
         UserError: there is no such file.
     """
-    path = motion_path(name)
+    path = weights_path(name)
     if path is None:
         return None
+    file = path / BEST_NAME if path.is_dir() else path
     try:
-        return fingerprint_file(path)
+        return fingerprint_file(file)
     except OSError as error:
         raise UserError(
-            f"cannot read RAFT weights {path}: {error.strerror or error}; give a state-dict file, or 'small' or 'large'"
+            f"cannot read the weights {file} of --motion {name}: {error.strerror or error}; give the file or folder of"
+            " a motion model, or use --motion dis"
         ) from error
 
 
@@ -82,9 +78,9 @@ def model_identity(spec: str) -> str:
 
 
 def motion_identity(name: str) -> str:
-    """``--motion`` as it identifies a run: the name, or the content of the weights."""
+    """``--motion`` as it identifies a run: the name, or kind and content of the weights."""
     digest = fingerprint_motion(name)
-    return name if digest is None else f"{RAFT_PREFIX}{digest}"
+    return name if digest is None else f"{name.partition(':')[0]}:{digest}"
 
 
 def space_identity(spec: str, space: LabelSpace) -> tuple[str, str]:

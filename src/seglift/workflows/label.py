@@ -148,6 +148,7 @@ class _Run:
             forward=config.direction in ("both", "forward") and method.carries,
             backward=config.direction in ("both", "backward") and method.carries,
             max_distance=config.max_distance,
+            length=len(self.plan.clip.frames),
         )
         stems = self.plan.clip.frames.stems
         for sides in walker.walk(gap, spill, done):

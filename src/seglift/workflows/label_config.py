@@ -31,7 +31,10 @@ class LabelConfig:
     out: Path = field(metadata={"help": "folder that the results are written to"})
     space: str = field(metadata={"help": "label space: a name or a YAML/JSON file"})
     method: str = field(default="auto", metadata={"help": f"{', '.join(METHODS)}; default: the best that can be had"})
-    motion: str = field(default="dis", metadata={"help": "dis[:ultrafast|fast|medium|fine], raft[:small|large|FILE]"})
+    motion: str = field(
+        default="dis",
+        metadata={"help": "dis[:ultrafast|fast|medium|fine], raft[:small|large|FILE], sdcnet:CKPT (of seglift train)"},
+    )
     model: str = field(default="auto", metadata={"help": "segmentation model: CKPT, hf:ID or folder, auto, none"})
     refiner: str = field(default="auto", metadata={"help": "auto or none (this version has no refiner)"})
     direction: str = field(default="both", metadata={"help": ", ".join(DIRECTIONS)})

@@ -13,9 +13,10 @@ from seglift.base.files import fingerprint_file, fingerprint_values
 from seglift.labels.reading import read_label
 from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
+from seglift.motion.estimator import looks_back, weights_path
 from seglift.propagation.traverse import Gap, find_gaps
 from seglift.video.clip import Clip, Keyframe, check_label_size, open_clip, pair_ground_truth
-from seglift.workflows.input_identity import model_identity, model_path, motion_identity, motion_path, space_identity
+from seglift.workflows.input_identity import model_identity, model_path, motion_identity, space_identity
 from seglift.workflows.label_config import LabelConfig
 
 
@@ -76,22 +77,22 @@ class LabelPlan:
             gap: one of ``gaps``.
             model: fingerprint of the segmentation model, empty for none.
         """
-        frames = self.clip.frames
+        frames, beyond = self.clip.frames, int(looks_back(self.config.motion))
         sides = [self.label_fingerprints.get(side, "") if side is not None else "" for side in (gap.left, gap.right)]
         key = fingerprint_values(sides, gap.left, gap.right, gap.start, gap.stop, model)
-        first = gap.start if gap.left is None else gap.left
-        last = gap.stop - 1 if gap.right is None else gap.right
+        first = max((gap.start if gap.left is None else gap.left) - beyond, 0)
+        last = min((gap.stop - 1 if gap.right is None else gap.right) + beyond, len(frames) - 1)
         if gap.left is not None and gap.right is not None:
             whole = fingerprint_values(key, [frames.frame_fingerprint(index) for index in range(first, last + 1)])
             return dict.fromkeys(range(gap.start, gap.stop), whole)
-        # At an open end a frame depends on those between the keyframe and itself only.
+        # At an open end a frame depends on those between the keyframe and itself, and one more at each end where motion
+        # looks further back.
         order = range(first, last + 1) if gap.left is not None else range(last, first - 1, -1)
-        keys = {}
+        keys: dict[int, str] = {}
         for index in order:
             key = fingerprint_values(key, frames.frame_fingerprint(index))
-            if gap.start <= index < gap.stop:
-                keys[index] = key
-        return keys
+            keys[index - beyond * order.step] = key
+        return {index: keys.get(index, key) for index in range(gap.start, gap.stop)}
 
     def keyframe_key(self, index: int) -> str:
         """What the output of a keyframe depends on."""
@@ -137,7 +138,7 @@ def _check_tune(plan: LabelPlan) -> None:
 
 def _check_folders(config: LabelConfig) -> None:
     out = config.out.resolve()
-    given = (config.frames, config.labels, config.ground_truth, model_path(config.model), motion_path(config.motion))
+    given = (config.frames, config.labels, config.ground_truth, model_path(config.model), weights_path(config.motion))
     for path in given:
         if path is not None and path.resolve().is_relative_to(out):
             raise UserError(

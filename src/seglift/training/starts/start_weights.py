@@ -15,7 +15,7 @@ from seglift.base.progress import say
 from seglift.base.weights import load_weights
 from seglift.inference.checkpoint import SEGMENTATION, WEIGHTS_NAME, check_metadata
 from seglift.models.network import SegmentationNetwork
-from seglift.models.published import load_published
+from seglift.models.published import load_published_segmentation
 from seglift.models.zoo import build
 from seglift.training.starts.pretrained_encoder import pretrained_encoder
 from seglift.training.starts.same_network import check_same_network
@@ -92,7 +92,7 @@ def read_start(path: Path) -> Start:
     """
     path = path / WEIGHTS_NAME if path.is_dir() else path
     if path.suffix != ".safetensors" and path.is_file():
-        published = load_published(path)
+        published = load_published_segmentation(path)
         return Start(dict(published.network.state_dict()), published.config, published.classes, None)
     tensors, metadata = load_weights(path)
     if metadata.get("kind") != SEGMENTATION:
