@@ -23,10 +23,11 @@ from seglift.labels.space_file import get_space
 from seglift.workflows.frame_writer import FrameWriter
 from seglift.workflows.input_identity import MODEL_WORDS, model_identity, space_identity
 from seglift.workflows.label_report import peak_memory
+from seglift.workflows.output_folder import TIMING_NAME
 from seglift.workflows.output_lock import only_writer
 from seglift.workflows.predict_config import PredictConfig
 from seglift.workflows.predict_frames import list_pictures
-from seglift.workflows.predict_output import COLOR, CONFIDENCE, LABELS, TIMING_NAME, PredictedFrame, PredictOutput
+from seglift.workflows.predict_output import COLOR, CONFIDENCE, LABELS, PredictedFrame, PredictOutput
 from seglift.workflows.stage_timing import Timing
 
 READERS = 2
@@ -72,7 +73,7 @@ def run_predict(config: PredictConfig) -> PredictResult:
         predictor = Predictor(load_model(config.model, space, config.device), config.settings)
     with only_writer(output.folder, output.work), torch.inference_mode():
         about = {"model": config.model, "space": space.name, "versions": _versions()}
-        output.open(about, config.overwrite)
+        output.start(about, config.overwrite)
         fingerprints = {name: picture.fingerprint() for name, picture in pictures.items()}
         done = output.done()
         todo = {name: pictures[name] for name in pictures if done.get(name) != fingerprints[name]}
