@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seglift.base.errors import UserError
@@ -39,7 +39,9 @@ class ClipNeighbours:
         return frames[position + offset] if 0 <= position + offset < len(frames) else None
 
 
-def open_folder(root: Path, split: str = "train", space: str | None = None) -> Dataset:
+def open_folder(
+    root: Path, split: str = "train", space: str | None = None, every: int | None = None, first: int = 0
+) -> Dataset:
     """A dataset in seglift's own layout.
 
     ``space.yaml``, ``images/SPLIT/CLIP/STEM.*``, ``labels/SPLIT/CLIP/STEM.png`` for any of the images, and for any of
@@ -51,14 +53,19 @@ def open_folder(root: Path, split: str = "train", space: str | None = None) -> D
         root: holds ``images``.
         split: a folder in ``images``.
         space: label space, a name or a file; needed where there is no ``space.yaml``, and stands above it.
+        every: use the labels of frames ``first``, ``first + every``, ... of each clip alone, as if nobody had drawn the
+            others; stills keep theirs. None uses all.
+        first: position of the first of them in its clip, from 0.
 
     Raises:
-        UserError: wrong root, unknown split, no label space, no image, two files of one name.
+        UserError: wrong root, unknown split, no label space, no image, two files of one name; ``every`` and ``first``
+            out of range, or no label at these positions.
     """
     splits = folder_splits(root)
     if not splits:
         raise wrong_root(root, ("images/SPLIT",), "folder dataset")
     check_choice(split, splits, f"the split of {root}")
+    _check_positions(every, first)
     found_space = _find_space(root, space)
     listing = scan_files(root / "images" / split, _DEPTH)
     images = listing.by_key(*IMAGE_SUFFIXES)
@@ -72,6 +79,8 @@ def open_folder(root: Path, split: str = "train", space: str | None = None) -> D
         for key in sorted(images, key=natural_key)
     )
     check_unique([item.name for item in items], f"split {split} of {root}")
+    if every is not None:
+        items = _thinned(items, every, first, f"split {split} of {root}")
     others = {"labels": labels, "instances": instances, "confidence maps": confidence}
     alone = (_alone(found, images, kind, root) for kind, found in others.items())
     return Dataset(
@@ -128,6 +137,30 @@ def _item(
         confidence,
         clip or None,
     )
+
+
+def _check_positions(every: int | None, first: int) -> None:
+    if every is None and first:
+        raise UserError(f"first is {first} without every; say also every how many frames a label is used")
+    if every is not None and not 0 <= first < every:
+        raise UserError(f"every is {every} and first {first}, 0 <= first < every is expected; correct them")
+
+
+def _thinned(items: tuple[Item, ...], every: int, first: int, where: str) -> tuple[Item, ...]:
+    """The items with the labels of some frames of each clip alone."""
+    places = _neighbours(items).places
+    kept = tuple(
+        item
+        if item.clip is None or places[item.name][1] % every == first
+        else replace(item, label=None, instances=None, confidence=None)
+        for item in items
+    )
+    if all(item.label is None for item in kept):
+        raise UserError(
+            f"{where} has no label at the positions {first}, {first + every}, ... of its clips; "
+            "choose another first or every"
+        )
+    return kept
 
 
 def _alone(found: Mapping[str, Path], images: Mapping[str, Path], kind: str, root: Path) -> str | None:
