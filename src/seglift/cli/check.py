@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from seglift.cli.dataset_options import add_dataset_options, read_dataset_options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
@@ -13,29 +15,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split", nargs="+", action="extend", default=[], metavar="S", help="default: all that are there"
     )
-    parser.add_argument(
-        "--option",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="an option of the dataset, such as classes=32 or video=DIR of camvid; may be given several times",
-    )
+    add_dataset_options(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found to FILE")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Reads every file, prints what was found, then complains where something is wrong."""
-    from seglift.base.errors import UserError
     from seglift.base.files import write_json
     from seglift.workflows.check import check_dataset
     from seglift.workflows.check_text import check_as_json, format_check
 
-    options: dict[str, object] = {}
-    for word in arguments.option:
-        name, equals, value = word.partition("=")
-        if not equals or not name:
-            raise UserError(f"--option {word!r} is not NAME=VALUE; write it so, for example --option classes=32")
-        options[name] = value
+    options = read_dataset_options(arguments.option)
     check = check_dataset(arguments.dataset, arguments.root, arguments.split, options)
     if arguments.json is not None:
         write_json(arguments.json, check_as_json(check))

@@ -25,6 +25,7 @@ COMMANDS = {
     "score": "compare labels with ground truth: IoU per class, mIoU, accuracy, boundary F",
     "study": "train several policies with several seeds and compare them",
     "train": "train a segmentation model by a recipe",
+    "synthesize": "label the neighbours of every labelled frame of a dataset, as a dataset to train on",
     "streets": "write the procedural street dataset",
 }
 

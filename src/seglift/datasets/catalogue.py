@@ -50,6 +50,16 @@ SPLITS: dict[str, tuple[str, ...]] = {
 
 SPLITS_IN_ROOT: dict[str, Callable[[Path], tuple[str, ...]]] = {"camvid": camvid_splits, "folder": folder_splits}
 
+VIDEO_OF: dict[str, str] = {
+    "cityscapes": "unpack leftImg8bit_sequence beside leftImg8bit",
+    "camvid": "give the 30 fps frames as option video=DIR",
+    "kitti": "unpack data_scene_flow_multiview beside data_semantics",
+    "nyuv2": "give the raw frames as option raw=DIR",
+    "apolloscape": "open it with option frames=centre, whose partitions have their other frames",
+    "folder": "put the frames around each labelled one into its folder, images/SPLIT/CLIP",
+}
+"""For the datasets that can have neighbours what brings them; the others are stills."""
+
 _GIVEN = ("root", "split")
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

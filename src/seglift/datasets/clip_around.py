@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -62,6 +62,8 @@ class SourceFrames:
         """
         source = self.sources[self._at(index)]
         image = source.read()
+        if index == self.reference:
+            self.size = (image.shape[0], image.shape[1])  # spares reading it for the size alone
         if image.shape[:2] != self.size:
             height, width = self.size
             raise UserError(
@@ -102,35 +104,50 @@ def clip_around(dataset: Dataset, item: Item, before: int, after: int) -> Clip:
     """
     if before < 0 or after < 0:
         raise ValueError(f"before and after must be 0 or more, got {before} and {after}")
-    earlier = _reach(dataset, item, -1, before)
-    later = _reach(dataset, item, 1, after)
-    sources = [*reversed(earlier), item.image, *later]
-    key = len(earlier)
-    frames = SourceFrames(sources, _stems(item, sources, key), key)
+    frames = frames_of(item, reach(dataset, item, before, after))
     if item.label is None:
         return Clip(frames, (), 0)
     instances = item.instances if dataset.instance_encoding == KEYFRAME_INSTANCES else None
-    return Clip(frames, (Keyframe(key, _label_path(item), instances),), 0)
+    return Clip(frames, (Keyframe(frames.reference, _label_path(item), instances),), 0)
 
 
-def _reach(dataset: Dataset, item: Item, direction: int, most: int) -> list[Source]:
-    """Neighbours in one direction up to the first gap, nearest first."""
-    found: list[Source] = []
-    for distance in range(1, most + 1):
-        source = dataset.neighbour(item, direction * distance)
-        if source is None:
-            break
-        found.append(source)
-    return found
+def reach(dataset: Dataset, item: Item, before: int, after: int) -> dict[int, Source]:
+    """The item (at 0) and its neighbours by offset in rising order, as far as they exist without a gap.
+
+    Args:
+        dataset: the one that holds ``item``.
+        item: the frame in the middle.
+        before: most frames before it, at least 0.
+        after: most frames after it, at least 0.
+    """
+    found: dict[int, Source] = {0: item.image}
+    for direction, most in ((-1, before), (1, after)):
+        for distance in range(1, most + 1):
+            source = dataset.neighbour(item, direction * distance)
+            if source is None:
+                break
+            found[direction * distance] = source
+    return dict(sorted(found.items()))
 
 
-def _stems(item: Item, sources: Sequence[Source], key: int) -> list[str]:
-    paths = [path for path in (getattr(source, "path", None) for source in sources) if isinstance(path, Path)]
+def frames_of(item: Item, sources: Mapping[int, Source]) -> SourceFrames:
+    """The item and some of its neighbours as frames; the item is their reference.
+
+    Stems are those of the files; where these do not differ or there are none, the item's name with the offset.
+
+    Args:
+        item: the frame at offset 0.
+        sources: by offset in rising order, 0 among them.
+    """
+    return SourceFrames(list(sources.values()), _stems(item, sources), list(sources).index(0))
+
+
+def _stems(item: Item, sources: Mapping[int, Source]) -> list[str]:
+    paths = [path for path in (getattr(source, "path", None) for source in sources.values()) if isinstance(path, Path)]
     stems = [path.stem for path in paths]
     if len({frame_stem(stem) for stem in stems}) == len(sources):
         return stems
-    offsets = range(-key, len(sources) - key)
-    return [item.name if offset == 0 else f"{item.name}_{offset:+03d}" for offset in offsets]
+    return [item.name if offset == 0 else f"{item.name}_{offset:+03d}" for offset in sources]
 
 
 def _label_path(item: Item) -> Path:

@@ -78,7 +78,7 @@ def _about_model(plan: LabelPlan, todo: int) -> list[str]:
             minutes = min(minutes, config.model_minutes)
         lines.append(
             f"first a segmentation model is {'tuned' if config.tune else 'trained'} for {steps} steps, "
-            f"about {_duration(minutes)} on 2 CPU cores"
+            f"about {describe_duration(60 * minutes)} on 2 CPU cores"
         )
         model = untrained_model(plan)
     else:
@@ -98,15 +98,20 @@ def _bytes_needed(plan: LabelPlan) -> int:
     return pixels * (max(inner, default=0) * BYTES_PER_PIXEL + CHECKPOINT_BYTES_PER_PIXEL)
 
 
-def _duration(minutes: float) -> str:
-    return f"{minutes:.1f} minutes" if minutes >= 1 else f"{max(1.0, 60 * minutes):.0f} s"
+def describe_duration(seconds: float) -> str:
+    """Seconds in words, at least one second."""
+    if seconds >= 5400:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{max(1.0, seconds):.0f} s"
+
+
+def describe_bytes(count: int) -> str:
+    """Bytes in words, at least one MB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1.0, count / 1e6):.0f} MB"
 
 
 def _about_disk(count: int) -> str:
-    if not count:
-        return "no temporary disk space"
-    size = f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1.0, count / 1e6):.0f} MB"
-    return f"up to {size} of temporary disk space"
+    return f"up to {describe_bytes(count)} of temporary disk space" if count else "no temporary disk space"
 
 
 def _time(work: Callable[[], object]) -> float:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from seglift.labels.space import LabelSpace
 from seglift.propagation.fuse import Fused, fuse_motion, know_nothing
 from seglift.propagation.fuse_model import ModelVote, fuse_with_model
 from seglift.propagation.inpaint import Inpaint
@@ -37,6 +38,34 @@ class Method:
     about_model: dict[str, Any] = field(default_factory=dict)
 
 
+class MethodOptions(Protocol):
+    """The options that a method depends on, every ``auto`` decided; see ``LabelConfig`` for what they mean."""
+
+    @property
+    def method(self) -> str:
+        """What makes the labels."""
+
+    @property
+    def settings(self) -> str:
+        """Product or paper."""
+
+    @property
+    def resample(self) -> str:
+        """Once or recursive."""
+
+    @property
+    def out_of_view(self) -> str:
+        """Replicate or void."""
+
+    @property
+    def tau(self) -> str:
+        """A number as text, or auto."""
+
+    @property
+    def device(self) -> str:
+        """Where tensors lie."""
+
+
 def make_method(plan: LabelPlan, work: Path) -> Method:
     """Makes the method that the plan's options ask for; trains or loads its model first.
 
@@ -47,35 +76,47 @@ def make_method(plan: LabelPlan, work: Path) -> Method:
     Raises:
         UserError: a model cannot be had.
     """
-    config, space = plan.config, plan.space
-    paper = config.settings == "paper"
-    recursive = config.resample == "recursive"
-    void = space.unknown_index if config.out_of_view == "void" else None
-    nothing = know_nothing(plan.clip.frames.size, space.unknown_index, config.device)
-    carry = MotionOnly(recursive, void)
+    config, space, size = plan.config, plan.space, plan.clip.frames.size
     if config.method == "motion":
-        if paper:
-            return Method(carry, lambda sides: take_nearest(sides, lambda: nothing, void is not None))
-        return Method(carry, lambda sides: fuse_motion(sides, nothing, space.num_indices, recursive, void is not None))
+        return motion_method(config, space, size)
     # Networks and their training are slow to import, and motion needs none.
     from seglift.workflows.auto_model import get_clip_model
 
     clip_model = get_clip_model(plan, work)
-    labeller = SemanticLabeller(clip_model.model, space)
+    threshold = PAPER_THRESHOLD if config.settings == "paper" else None
+    method = model_method(config, SemanticLabeller(clip_model.model, space), threshold)
+    return replace(method, fingerprint=clip_model.fingerprint, about_model=clip_model.about)
 
-    def with_model(propagator: Propagator, fuse: Callable[[BothSides], Fused], carries: bool = True) -> Method:
-        return Method(propagator, fuse, carries, clip_model.fingerprint, clip_model.about)
 
-    if config.method == "semantic":
-        threshold = PAPER_THRESHOLD if paper else None
-        return with_model(carry, lambda sides: labeller.label_frame(sides.image, threshold), carries=False)
-    if paper:
-        inpaint = Inpaint(labeller, float(config.tau), recursive)
+def motion_method(options: MethodOptions, space: LabelSpace, size: tuple[int, int]) -> Method:
+    """Labels carried by motion alone.
 
-        def decide(sides: BothSides) -> Fused:
-            return take_nearest(sides, lambda: labeller.label_frame(sides.image))
+    Args:
+        options: what was asked for.
+        space: of the labels.
+        size: height and width of the frames.
+    """
+    recursive = options.resample == "recursive"
+    void = space.unknown_index if options.out_of_view == "void" else None
+    nothing = know_nothing(size, space.unknown_index, options.device)
+    carry = MotionOnly(recursive, void)
+    if options.settings == "paper":
+        return Method(carry, lambda sides: take_nearest(sides, lambda: nothing, void is not None))
+    return Method(carry, lambda sides: fuse_motion(sides, nothing, space.num_indices, recursive, void is not None))
 
-        return with_model(inpaint, decide)
-    tau = None if config.tau == "auto" else float(config.tau)
-    vote = ModelVote(labeller, tau)
-    return with_model(MotionOnly(), lambda sides: fuse_with_model(sides, sides.image, vote))
+
+def model_method(options: MethodOptions, labeller: SemanticLabeller, threshold: float | None) -> Method:
+    """Labels of a segmentation model, alone or together with carried ones.
+
+    Args:
+        options: what was asked for: semantic or inpaint.
+        labeller: the model.
+        threshold: probability below which semantic-only labels stay away; None labels all.
+    """
+    if options.method == "semantic":
+        return Method(MotionOnly(), lambda sides: labeller.label_frame(sides.image, threshold), carries=False)
+    if options.settings == "paper":
+        inpaint = Inpaint(labeller, float(options.tau), options.resample == "recursive")
+        return Method(inpaint, lambda sides: take_nearest(sides, lambda: labeller.label_frame(sides.image)))
+    vote = ModelVote(labeller, None if options.tau == "auto" else float(options.tau))
+    return Method(MotionOnly(), lambda sides: fuse_with_model(sides, sides.image, vote))

@@ -66,7 +66,7 @@ def describe_run(plan: LabelPlan, model: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "options": plan.config.label_options() | {"space": plan.space.name},
         "seed": plan.config.seed,
-        "versions": {"seglift": __version__, "python": platform.python_version(), **_library_versions()},
+        "versions": {"seglift": __version__, "python": platform.python_version(), **library_versions()},
         "frames": {"count": len(stems), "size": list(plan.clip.frames.size), "sha256": plan.clip.frames.fingerprint()},
         "keyframes": {stems[index]: digest for index, digest in sorted(plan.label_fingerprints.items())},
         "model": dict(model),
@@ -74,7 +74,8 @@ def describe_run(plan: LabelPlan, model: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _library_versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that results may depend on, of those that are installed."""
     found = {}
     for name in LIBRARIES:
         try:
