@@ -44,8 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     from seglift.training.loop.processes import is_first_process
     from seglift.workflows.overrides import parse_overrides, parse_roots
     from seglift.workflows.recipe import read_yaml
-    from seglift.workflows.score import format_scores
-    from seglift.workflows.train import describe_training, run_training
+    from seglift.workflows.train_kinds import describe_recipe, run_recipe
     from seglift.workflows.train_setup import TrainOptions
 
     overrides = parse_overrides(arguments.overrides)
@@ -60,13 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
     )
     values, where = read_yaml(arguments.recipe), str(arguments.recipe)
     if arguments.dry_run:
-        described = describe_training(values, where, arguments.out, options)
+        described = describe_recipe(values, where, arguments.out, options)
         if is_first_process():
             print(described)
         return 0
-    done = run_training(values, where, arguments.out, options)
+    done = run_recipe(values, where, arguments.out, options)
     if done is not None:
-        if done.scores is not None:
-            print(format_scores(done.scores))
+        if done.table is not None:
+            print(done.table)
         print(f"weights: {done.weights}\ncurves: {arguments.out / 'curves.png'}")
     return 0

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from seglift.base.files import write_json
 from seglift.models.zoo import build
 from seglift.training.images.dataset_samples import DatasetSamples
 from seglift.training.loop.fit import fit
@@ -18,21 +17,12 @@ from seglift.training.loop.run_files import FitResult
 from seglift.training.sampling.image_draws import PlannedDraws
 from seglift.training.segmentation import SegmentationTask
 from seglift.training.segmentation_validation import Validation
-from seglift.workflows.output_lock import only_writer
 from seglift.workflows.score import Scores
 from seglift.workflows.train_data import num_labelled
-from seglift.workflows.train_folder import INDEX, SCORES, SKIPPED
+from seglift.workflows.train_folder import INDEX, SKIPPED
 from seglift.workflows.train_plan import index_classes, plan_epochs
-from seglift.workflows.train_record import (
-    check_folder,
-    check_place,
-    clear,
-    describe_run,
-    draw_curves,
-    say_beginning,
-    say_best,
-    say_skipped,
-)
+from seglift.workflows.train_record import check_folder, check_place
+from seglift.workflows.train_run import train_in_folder
 from seglift.workflows.train_score import score_training
 from seglift.workflows.train_setup import TrainOptions, TrainSetup, set_up
 
@@ -67,20 +57,14 @@ def run_training(values: Mapping[str, Any], where: str, out: Path, options: Trai
     if not is_first_process():
         _train(setup, out)
         return None
-    check_place(setup.data, out)
-    with only_writer(out, out):
-        if options.overwrite:
-            clear(out)
-        check_folder(setup.recipe, setup.data, out)
-        describe_run(setup.recipe, setup.data, out)
-        say_beginning(out, setup.steps)
-        done = _train(setup, out)
-        draw_curves(out)
-        scores = score_training(setup, done.weights, _skip_list(setup, out))
-        say_skipped(out)
-        say_best(done)
-        if scores is not None:
-            write_json(out / SCORES, scores.as_json())
+    done, scores = train_in_folder(
+        setup.data.record(setup.recipe),
+        out,
+        options.overwrite,
+        setup.steps,
+        lambda: _train(setup, out),
+        lambda weights: score_training(setup, weights, _skip_list(setup, out)),
+    )
     return TrainResult(done.weights, done, scores)
 
 
@@ -92,9 +76,10 @@ def describe_training(values: Mapping[str, Any], where: str, out: Path, options:
     """
     setup = set_up(values, where, options)
     recipe, data = setup.recipe, setup.data
-    check_place(data, out)
+    training = data.record(recipe)
+    check_place(training, out)
     if not options.overwrite:
-        check_folder(recipe, data, out)
+        check_folder(training, out)
     with torch.device("meta"):
         network = build(setup.network)
     size = setup.outline.size

@@ -18,6 +18,7 @@ from seglift.training.images.in_space import in_space
 from seglift.training.loop.processes import is_first_process
 from seglift.workflows.overrides import check_roots
 from seglift.workflows.train_recipe import HeldOutSource, TrainRecipe
+from seglift.workflows.train_record import TrainingRecord
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,19 @@ class TrainingData:
         """Every dataset with what it is for: train, val or test."""
         held_out = [(use, dataset) for use, dataset in (("val", self.val), ("test", self.test)) if dataset is not None]
         return [*(("train", dataset) for dataset in self.train), *held_out]
+
+    def record(self, recipe: TrainRecipe) -> TrainingRecord:
+        """What is kept beside the weights of ``recipe``."""
+        about = {
+            "space": self.space.name,
+            "classes": list(self.space.train_names),
+            "sources": [
+                {"use": use, "dataset": part.name, "split": part.split, "root": str(part.root), "images": len(part)}
+                for use, part in self.by_use
+            ],
+        }
+        names = [item.name for dataset in self.train for item in dataset.items]
+        return TrainingRecord(recipe, names, tuple(dataset.root for _, dataset in self.by_use), about)
 
 
 def open_data(recipe: TrainRecipe, roots: Mapping[str, Path]) -> TrainingData:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import yaml
@@ -16,10 +17,10 @@ from seglift.base.files import fingerprint_values, read_json, write_bytes, write
 from seglift.base.progress import say
 from seglift.inference.checkpoint import WEIGHTS_NAME
 from seglift.report.curves import training_curves
+from seglift.training.loop.fit_config import FitConfig
 from seglift.training.loop.log import EVENTS_FOLDER, METRICS_NAME, read_metrics
 from seglift.training.loop.run_files import LAST_NAME, SNAPSHOT_NAME, FitResult
 from seglift.workflows.recipe import plain_values
-from seglift.workflows.train_data import TrainingData
 from seglift.workflows.train_folder import (
     CURVES,
     PRODUCTS,
@@ -31,7 +32,31 @@ from seglift.workflows.train_folder import (
     steps_done,
     without_roots,
 )
-from seglift.workflows.train_recipe import TrainRecipe
+
+
+class RecordedRecipe(Protocol):
+    """A recipe's dataclass, whatever it trains."""
+
+    @property
+    def fit(self) -> FitConfig:
+        """Length, optimiser, seed."""
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What is kept beside the weights of a training, and tells it from others.
+
+    Attributes:
+        recipe: frozen dataclass with every setting.
+        names: of the images or clips that it learns from.
+        roots: folders of the data.
+        about: what the data are, JSON-serialisable.
+    """
+
+    recipe: RecordedRecipe
+    names: Sequence[str]
+    roots: tuple[Path, ...]
+    about: dict[str, Any]
 
 
 def clear(out: Path) -> None:
@@ -41,27 +66,27 @@ def clear(out: Path) -> None:
     shutil.rmtree(out / EVENTS_FOLDER, ignore_errors=True)
 
 
-def check_folder(recipe: TrainRecipe, data: TrainingData, out: Path) -> None:
+def check_folder(training: TrainingRecord, out: Path) -> None:
     """Refuses the folder of another training.
 
     Raises:
         UserError: ``out`` holds weights or a checkpoint of another recipe or of other images.
     """
     record = out / RUN
-    if _begun(out) and record.is_file() and read_json(record).get("meaning") != _meaning(recipe, data):
+    if _begun(out) and record.is_file() and read_json(record).get("meaning") != _meaning(training):
         raise UserError(
-            f"{out} holds another training: {differences(out, plain_values(recipe))}; choose another --out, or"
+            f"{out} holds another training: {differences(out, plain_values(training.recipe))}; choose another --out, or"
             " --overwrite"
         )
 
 
-def check_place(data: TrainingData, out: Path) -> None:
+def check_place(training: TrainingRecord, out: Path) -> None:
     """Refuses a folder that is not a training's.
 
     Raises:
         UserError: ``out`` is a folder of the data, or holds files and is no training's folder.
     """
-    check_own(out, [dataset.root for _, dataset in data.by_use])
+    check_own(out, training.roots)
 
 
 def say_beginning(out: Path, steps: int) -> None:
@@ -81,7 +106,7 @@ def say_best(done: FitResult) -> None:
         say(f"the best weights are from step {done.best_step} of {done.steps}{score}")
 
 
-def describe_run(recipe: TrainRecipe, data: TrainingData, out: Path) -> None:
+def describe_run(training: TrainingRecord, out: Path) -> None:
     """Says beside the weights what they come from, as long as they are not finished.
 
     Raises:
@@ -91,10 +116,10 @@ def describe_run(recipe: TrainRecipe, data: TrainingData, out: Path) -> None:
         (out / SKIPPED).unlink(missing_ok=True)
     if _finished(out) and (out / RUN).exists():
         return
-    write_bytes(out / RECIPE, yaml.safe_dump(plain_values(recipe), sort_keys=False).encode())
+    write_bytes(out / RECIPE, yaml.safe_dump(plain_values(training.recipe), sort_keys=False).encode())
     versions = {"seglift": __version__, "torch": torch.__version__}
-    described = {"meaning": _meaning(recipe, data), "seed": recipe.fit.seed, "versions": versions}
-    write_json(out / RUN, described | {"data": _about(data)})
+    described = {"meaning": _meaning(training), "seed": training.recipe.fit.seed, "versions": versions}
+    write_json(out / RUN, described | {"data": training.about})
 
 
 def draw_curves(out: Path) -> None:
@@ -121,18 +146,6 @@ def _finished(out: Path) -> bool:
     return (out / WEIGHTS_NAME).exists() and (out / LAST_NAME).exists()
 
 
-def _meaning(recipe: TrainRecipe, data: TrainingData) -> str:
-    settings = {name: value for name, value in asdict(recipe).items() if name != "fit"} | {"fit": recipe.fit.shaping()}
-    names = [item.name for dataset in data.train for item in dataset.items]
-    return fingerprint_values(without_roots(settings), names)
-
-
-def _about(data: TrainingData) -> dict[str, Any]:
-    return {
-        "space": data.space.name,
-        "classes": list(data.space.train_names),
-        "sources": [
-            {"use": use, "dataset": part.name, "split": part.split, "root": str(part.root), "images": len(part)}
-            for use, part in data.by_use
-        ],
-    }
+def _meaning(training: TrainingRecord) -> str:
+    settings = asdict(training.recipe) | {"fit": training.recipe.fit.shaping()}  # type: ignore[call-overload]
+    return fingerprint_values(without_roots(settings), training.names)

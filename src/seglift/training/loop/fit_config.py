@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal, Self
 
 from seglift.base.errors import UserError
-from seglift.training.loop.schedules import SCHEDULES, poly, warmup
+from seglift.training.loop.schedules import SCHEDULES, multistep, poly, warmup
 
 RESULT_FREE = ("minutes", "checkpoint_every", "log_every", "tensorboard", "workers")
 OPTIMIZERS = ("adam", "adamw", "sgd")
@@ -38,9 +38,11 @@ class FitConfig:
     betas: tuple[float, float] = (0.9, 0.999)
     """Decay of Adam's and AdamW's first and second moment."""
     schedule: str = "one_cycle"
-    """Name of a schedule: constant, poly, cosine, one_cycle, warmup_cosine."""
+    """Name of a schedule: constant, poly, cosine, one_cycle, warmup_cosine, multistep."""
     power: float = 0.9
     """Exponent of the schedule poly."""
+    milestones: tuple[float, ...] = (0.5, 0.9)
+    """Shares of the training, 0..1, at which the schedule multistep lowers the learning rate to a tenth."""
     schedule_per: Literal["step", "epoch"] = "step"
     """Whether the schedule moves on with each step or with each epoch."""
     warmup_steps: int = 0
@@ -80,6 +82,7 @@ class FitConfig:
             "momentum": (0 <= self.momentum < 1, "0 to below 1"),
             "betas": (len(self.betas) == 2 and 0 <= min(self.betas) <= max(self.betas) < 1, "two from 0 to below 1"),
             "power": (0 < self.power < math.inf, "above 0"),
+            "milestones": (all(0 <= share <= 1 for share in self.milestones), "shares of the training, 0..1"),
             "warmup_from": (0 <= self.warmup_from <= 1, "0..1"),
             "clip_norm": (self.clip_norm is None or self.clip_norm > 0, "above 0, or none"),
             "average": (self.average is None or 0 <= self.average < 1, "0 to below 1, or none"),
@@ -107,11 +110,13 @@ class FitConfig:
 
     def shaping(self) -> dict[str, Any]:
         """The settings that shape the weights, by name."""
-        return {name: value for name, value in asdict(self).items() if name not in RESULT_FREE}
+        without = RESULT_FREE if self.schedule == "multistep" else (*RESULT_FREE, "milestones")
+        return {name: value for name, value in asdict(self).items() if name not in without}
 
     def learning_rate_at(self, step: int, steps_per_epoch: int = 1) -> float:
         """Learning rate of ``step`` (0..steps-1)."""
-        schedule = partial(poly, power=self.power) if self.schedule == "poly" else SCHEDULES[self.schedule]
+        known = {"poly": partial(poly, power=self.power), "multistep": partial(multistep, milestones=self.milestones)}
+        schedule = known.get(self.schedule, SCHEDULES[self.schedule])
         counted = step - step % steps_per_epoch if self.schedule_per == "epoch" else step
         rise = warmup(step, self.warmup_steps, self.warmup_from)
         return self.learning_rate * rise * schedule(counted / self.steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 Schedule = Callable[[float], float]
 
@@ -40,6 +40,14 @@ def warmup_cosine(share: float, rise: float = 0.1, last: float = 0.005) -> float
     return last + (1.0 - last) * cosine((share - rise) / (1.0 - rise))
 
 
+def multistep(share: float, milestones: Sequence[float] = (0.5, 0.9), factor: float = 0.1) -> float:
+    """1, times ``factor`` at each of ``milestones`` that lies behind; the defaults are epochs 250 and 450 of 500.
+
+    So the released SDC-Net of Zhu et al. (CVPR 2019) was trained.
+    """
+    return float(factor ** sum(share >= milestone for milestone in milestones))
+
+
 def warmup(step: int, steps: int, first: float) -> float:
     """A straight line from ``first`` at step 0 up to 1 at step ``steps``, then 1."""
     return 1.0 if step >= steps else first + (1.0 - first) * step / steps
@@ -51,4 +59,5 @@ SCHEDULES: dict[str, Schedule] = {
     "cosine": cosine,
     "one_cycle": one_cycle,
     "warmup_cosine": warmup_cosine,
+    "multistep": multistep,
 }
