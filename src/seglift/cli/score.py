@@ -9,7 +9,10 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options."""
     parser.add_argument(
-        "pred", type=Path, metavar="PRED", help="an OUT of `label` or `predict`, or a folder or tree of PNGs"
+        "pred",
+        type=Path,
+        metavar="PRED",
+        help="an OUT of `label`, `predict` or `synthesize`, or a folder or tree of PNGs",
     )
     parser.add_argument(
         "truth",

@@ -25,6 +25,7 @@ from seglift.metrics.confusion import Confusion
 from seglift.metrics.instance_iou import CITYSCAPES_SIZES, InstanceIoU
 from seglift.video.clip import check_label_size
 from seglift.workflows.score_files import find_distances, find_instances, list_labels, list_predictions, pair_trees
+from seglift.workflows.score_manifest import is_synthesized, pair_synthesized
 
 SHOW_PROGRESS_FROM = 50
 """Fewer frames are scored before anybody wonders."""
@@ -129,7 +130,8 @@ def score_folders(
     """Scores label PNGs.
 
     Args:
-        prediction: an OUT of ``label`` or ``predict`` (its ``labels/`` is taken), or a folder or tree of PNGs.
+        prediction: an OUT of ``label`` or ``predict`` (its ``labels/`` is taken), a folder or tree of PNGs; or an OUT
+            of ``synthesize``, whose pairs are scored where there is ground truth, and by distance.
         truth: folder or tree of ground-truth PNGs; stems are matched as in ``label``. Where ``*_instanceIds.png`` lie
             beside them, things get the instance-level IoU, too.
         space_name: label space, a name or a file.
@@ -144,23 +146,21 @@ def score_folders(
     space = get_space(space_name)
     if not 0 < tolerance < 1:
         raise UserError(f"--boundary-tolerance is {tolerance}, expected above 0 and below 1; 0.005 is usual")
-    predictions = list_predictions(prediction)
-    pairs = pair_trees(predictions, list_labels(truth, f"give ground-truth PNGs named after {predictions.names[0]}"))
-    if pairs.missing and not allow_missing:
-        raise UserError(
-            f"{len(pairs.missing)} labels of {truth} have no prediction in {prediction} (first: {pairs.missing[0]}); "
-            "predict them too or add --allow-missing"
-        )
     if between and keyframes is None:
         raise UserError("--between needs to know the keyframes; add --keyframes DIR")
-    if keyframes is None and (prediction / "frames.jsonl").is_file():
-        say("keyframes are scored too, as they were drawn; add --keyframes DIR to leave them out")
-    distances = find_distances(pairs, keyframes, between) if keyframes is not None else dict.fromkeys(pairs.found, 0)
-    chosen = [(*files, distances[index]) for index, files in pairs.found.items() if index in distances]
+    if is_synthesized(prediction):
+        if keyframes is not None:
+            raise UserError(
+                f"{prediction} is a synthesized dataset, whose manifest says how far its frames are from the labelled "
+                "ones; leave --keyframes out"
+            )
+        chosen, missing = pair_synthesized(prediction, truth)
+    else:
+        chosen, missing = _pair_folders(prediction, truth, keyframes, between, allow_missing)
     if not chosen:
         raise UserError(f"no frame of {prediction} is left to score against {truth}; check stems and keyframes")
     scores = Scores.empty(space, tolerance)
-    scores.missing = len(pairs.missing)
+    scores.missing = len(missing)
     with ProgressBar(len(chosen), "scoring", "frames", quiet=len(chosen) < SHOW_PROGRESS_FROM) as bar:
         for one in work_ahead(lambda files: score_frame(space, *files, tolerance=tolerance), chosen, worker_count()):
             scores += one
@@ -168,6 +168,24 @@ def score_folders(
     if scores.disagreeing:
         say(f"ground-truth labels and instance files name different classes at {scores.disagreeing} pixels")
     return scores
+
+
+def _pair_folders(
+    prediction: Path, truth: Path, keyframes: Path | None, between: bool, allow_missing: bool
+) -> tuple[list[tuple[Path, Path, int]], tuple[str, ...]]:
+    """Prediction, ground truth and distance (0: of no keyframe) of each frame, and ground truth without prediction."""
+    predictions = list_predictions(prediction)
+    pairs = pair_trees(predictions, list_labels(truth, f"give ground-truth PNGs named after {predictions.names[0]}"))
+    if pairs.missing and not allow_missing:
+        raise UserError(
+            f"{len(pairs.missing)} labels of {truth} have no prediction in {prediction} (first: {pairs.missing[0]}); "
+            "predict them too or add --allow-missing"
+        )
+    if keyframes is None and (prediction / "frames.jsonl").is_file():
+        say("keyframes are scored too, as they were drawn; add --keyframes DIR to leave them out")
+    distances = find_distances(pairs, keyframes, between) if keyframes is not None else dict.fromkeys(pairs.found, 0)
+    chosen = [(*files, distances[index]) for index, files in pairs.found.items() if index in distances]
+    return chosen, pairs.missing
 
 
 def score_frame(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -18,17 +17,14 @@ from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import space_to_data
 from seglift.labels.writing import write_png
 from seglift.video.fingerprint import sample_fingerprint
+from seglift.workflows.manifest import MANIFEST_NAME, PATHS, write_manifest
 from seglift.workflows.output_folder import OutputFolder, OutputKind
 from seglift.workflows.synthesize_config import SynthesizeConfig
 from seglift.workflows.synthesize_plan import PlannedSource
 from seglift.workflows.synthesize_source import Neighbour, Remarks
 
-MANIFEST_NAME, SKIPPED_NAME = "manifest.jsonl", "skipped.txt"
+SKIPPED_NAME = "skipped.txt"
 IMAGES, LABELS, INSTANCES, CONFIDENCE = "images", "labels", "instances", "confidence"
-PATHS = ("image", "label", CONFIDENCE, INSTANCES)
-FIELDS = ("dataset", "source_frame", "target_frame", "k", "method", "pairs", "clip", *PATHS)
-"""Of a line of the manifest, the last two only where there are such files."""
-
 SYNTHESIZED = OutputKind(
     "synthesize",
     "labels",
@@ -137,9 +133,7 @@ class SynthesizeOutput(OutputFolder):
         skipped = [message for entry in whole for message in entry["skipped"]]
         if skipped:
             write_bytes(self.folder / SKIPPED_NAME, "".join(f"{message}\n" for message in skipped).encode())
-        pairs = [pair for entry in whole for pair in entry["pairs"]]
-        lines = [json.dumps({name: pair[name] for name in FIELDS if name in pair}) + "\n" for pair in pairs]
-        write_bytes(self.folder / MANIFEST_NAME, "".join(lines).encode())
+        write_manifest(self.folder, (pair for entry in whole for pair in entry["pairs"]))
         self.write_run(about)
 
     def _folder(self, kind: str, name: str) -> Path:
