@@ -109,3 +109,32 @@ def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "iterdir", fails)
     with pytest.raises(UserError, match=r"images \(Permission denied\)"):
         open_folder(tmp_path)
+
+
+def test_some_labels_of_each_clip(root):
+    for key in ("a/f1", "a/f10", "b/f1"):
+        save(root / "labels" / "train" / f"{key}.png", 5, color=False)
+
+    def labelled(**options):
+        return [item.name for item in open_folder(root, **options).items if item.label is not None]
+
+    assert labelled() == ["a_f1", "a_f2", "a_f10", "b_f1", "still"]
+    assert labelled(every=2) == ["a_f1", "a_f10", "b_f1", "still"]
+    assert labelled(every=2, first=1) == ["a_f2", "still"]
+    thinned = open_folder(root, every=2).items[1]
+    assert thinned.instances is None and thinned.confidence is None
+    # The others stay as frames, and positions count frames, labelled or not.
+    assert open_folder(root, every=2, first=1).neighbour(open_folder(root).items[1], 1).path.stem == "f10"
+    (root / "labels/train/a/f1.png").unlink()
+    assert labelled(every=2) == ["a_f10", "b_f1", "still"]
+
+
+def test_bad_positions(root):
+    with pytest.raises(UserError, match=r"first is 2 without every"):
+        open_folder(root, first=2)
+    for every, first in ((0, 0), (2, 2), (3, -1), (-1, 0)):
+        with pytest.raises(UserError, match=r"0 <= first < every is expected"):
+            open_folder(root, every=every, first=first)
+    (root / "labels/train/still.png").unlink()
+    with pytest.raises(UserError, match=r"no label at the positions 3, 7, ... of its clips"):
+        open_folder(root, every=4, first=3)
