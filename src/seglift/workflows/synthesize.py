@@ -26,7 +26,7 @@ from seglift.workflows.output_folder import TIMING_NAME
 from seglift.workflows.output_lock import only_writer
 from seglift.workflows.stage_timing import Timing
 from seglift.workflows.synthesize_config import SynthesizeConfig
-from seglift.workflows.synthesize_output import SynthesizeOutput, source_key
+from seglift.workflows.synthesize_output import SKIPPED_NAME, SynthesizeOutput, source_key
 from seglift.workflows.synthesize_plan import PlannedSource, SynthesizePlan, make_plan
 from seglift.workflows.synthesize_source import Remarks, Tools, make_neighbours
 from seglift.workflows.take_turns import TurnTakingEstimator, TurnTakingModel
@@ -194,12 +194,10 @@ def _tell(plan: SynthesizePlan, entries: Sequence[Mapping[str, Any]]) -> None:
         counts["skipped"] += len(entry["skipped"])
         counts["pairs"] += len(entry["pairs"])
     if counts["duplicates"]:
-        say(f"{counts['duplicates']} neighbours are exact copies of the frame beside them; the video repeats frames")
+        say(f"exact copies of the frame beside them: {counts['duplicates']} neighbours (the video repeats frames)")
     if counts["skipped"]:
-        say(
-            f"{counts['skipped']} unreadable files cost {plan.num_pairs - counts['pairs']} pairs; they are listed in "
-            "skipped.txt"
-        )
+        lost = plan.num_pairs - counts["pairs"]
+        say(f"unreadable files left out: {counts['skipped']}, listed in {SKIPPED_NAME}; that makes {lost} pairs fewer")
 
 
 def _write_timing(output: SynthesizeOutput, timing: Timing, made: int) -> None:

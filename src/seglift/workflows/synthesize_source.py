@@ -93,25 +93,26 @@ def make_neighbours(tools: Tools, source: PlannedSource, remarks: Remarks) -> It
         remarks: takes up what was noticed.
 
     Raises:
-        UnreadableError: something cannot be read, and ``skip_corrupt`` is off.
-        UserError: the estimator gave NaN.
+        UserError: something cannot be read and ``skip_corrupt`` is off, or the estimator gave NaN.
     """
     skip = tools.config.skip_corrupt
     try:
         work = _SourceWork(tools, source, remarks)
     except UnreadableError as error:
-        if not skip:
-            raise
-        remarks.unreadable.append(str(error))
+        _take_up(error, skip, remarks)
         return
     sides = work.sides() if tools.config.carries else work.frames_alone()
     for side in sides:
         try:
             yield from side
         except UnreadableError as error:
-            if not skip:
-                raise
-            remarks.unreadable.append(str(error))
+            _take_up(error, skip, remarks)
+
+
+def _take_up(error: UnreadableError, skip: bool, remarks: Remarks) -> None:
+    if not skip:
+        raise UserError(f"{error}; --skip-corrupt leaves out what cannot be used") from error
+    remarks.unreadable.append(str(error))
 
 
 class _SourceWork:
