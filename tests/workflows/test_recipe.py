@@ -22,7 +22,12 @@ from seglift.workflows.study_recipe import read_study
 from seglift.workflows.train_recipe import TrainRecipe
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-TRAININGS = sorted(path for path in RECIPES.rglob("*.yaml") if "studies" not in path.parts)
+KINDS = {
+    path: read_yaml(path).get("kind", "segmentation")
+    for path in sorted(RECIPES.rglob("*.yaml"))
+    if "studies" not in path.parts
+}
+TRAININGS = [path for path, kind in KINDS.items() if kind == "segmentation"]
 LEAST = {"train": [{"dataset": "camvid"}]}
 
 

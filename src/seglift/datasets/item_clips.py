@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from seglift.datasets.clip_around import SourceFrames
+from seglift.datasets.clip_around import SourceFrames, reach
 from seglift.datasets.dataset import Dataset, Item, Source
 
-REACH = 30
+MOST_NEIGHBOURS = 30
 """Neighbours that are looked for on either side of an item, unless there is a gap before."""
 
 
-def item_clips(dataset: Dataset, reach: int = REACH) -> dict[str, SourceFrames]:
+def item_clips(dataset: Dataset, most: int = MOST_NEIGHBOURS) -> dict[str, SourceFrames]:
     """Every run of frames that follow each other, by the name of its clip (of its first item where it has none).
 
     Each item is joined with its neighbours up to the first gap on either side; windows that share frames become one
@@ -20,38 +20,26 @@ def item_clips(dataset: Dataset, reach: int = REACH) -> dict[str, SourceFrames]:
 
     Args:
         dataset: opened.
-        reach: most neighbours on either side of an item, at least 0.
+        most: neighbours that are looked for on either side of an item, at least 0.
     """
     after: dict[str, Source] = {}
     known: dict[str, Source] = {}
     owner: dict[str, Item] = {}
     led: set[str] = set()
     for item in dataset.items:
-        window = _window(dataset, item, reach)
-        owner[str(item.image)] = item
-        known |= {str(source): source for source in window}
+        window = list(reach(dataset, item, most, most).values())
+        for source in window:
+            known[str(source)] = source
+            owner.setdefault(str(source), item)
         for source, following in pairwise(window):
             after[str(source)] = following
             led.add(str(following))
     clips: dict[str, SourceFrames] = {}
     for first in [source for name, source in known.items() if name not in led]:
         run = _run(first, after)
-        item = next(owner[str(source)] for source in run if str(source) in owner)
+        item = owner[str(first)]
         clips[_free(item.clip or item.name, clips)] = SourceFrames(run, [f"{n:06d}" for n in range(len(run))])
     return clips
-
-
-def _window(dataset: Dataset, item: Item, reach: int) -> list[Source]:
-    sides: list[list[Source]] = []
-    for direction in (-1, 1):
-        side: list[Source] = []
-        for distance in range(1, reach + 1):
-            source = dataset.neighbour(item, direction * distance)
-            if source is None:
-                break
-            side.append(source)
-        sides.append(side)
-    return [*reversed(sides[0]), item.image, *sides[1]]
 
 
 def _run(first: Source, after: dict[str, Source]) -> Sequence[Source]:

@@ -13,6 +13,7 @@ from seglift.workflows.recipe import parse_recipe, read_yaml
 from seglift.workflows.train_recipe import TrainRecipe
 
 SEED = "fit.seed"
+KIND = "segmentation"
 METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "boundary_f")
 """Scores of scores.json that are one number, larger being better."""
 OWN_FILES = ("class_index", "lock", "study.json", "study.csv", "study.png", "summary.json")
@@ -104,6 +105,12 @@ def read_study(path: Path, overrides: Mapping[str, Any]) -> tuple[StudyRecipe, P
     values, recipes = {}, {}
     for name, changes in study.policies.items():
         values[name] = with_overrides(shared, changes)
+        kind = values[name].get("kind", KIND)
+        if kind != KIND:
+            raise UserError(
+                f"{path}, policy {name}: a study compares trainings of kind {KIND}, this one is of {kind}; train each by"
+                " `seglift train`"
+            )
         seeded = with_overrides(values[name], {SEED: study.seeds[0]})
         recipe = parse_recipe(seeded, TrainRecipe, f"{path}, policy {name}")
         if recipe.val is None and recipe.test is None:
