@@ -37,7 +37,10 @@ def check_values(value: Any, hint: Any, name: str = "") -> None:
     elif get_origin(fitting) is tuple:
         kinds = get_args(fitting)
         for number, entry in enumerate(value):
-            check_values(entry, kinds[0] if kinds[-1] is ... else kinds[number], f"{name}[{number}]")
+            kind = kinds[0] if kinds[-1] is ... else kinds[number]
+            check_values(entry, kind, f"{name}[{number}]")
+            if is_dataclass(kind) and not entry:
+                raise UserError(f"{name}[{number}] is empty, expected {_NAMED}; fill it in or drop it")
     elif get_origin(fitting) is dict:
         for key, entry in value.items():
             check_values(entry, get_args(fitting)[1], f"{name}.{key}")
