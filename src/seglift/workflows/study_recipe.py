@@ -108,8 +108,8 @@ def read_study(path: Path, overrides: Mapping[str, Any]) -> tuple[StudyRecipe, P
         kind = values[name].get("kind", KIND)
         if kind != KIND:
             raise UserError(
-                f"{path}, policy {name}: a study compares trainings of kind {KIND}, this one is of {kind}; train each by"
-                " `seglift train`"
+                f"{path}, policy {name}: a study compares trainings of kind {KIND}, this one is of {kind}; train each"
+                " by `seglift train`"
             )
         seeded = with_overrides(values[name], {SEED: study.seeds[0]})
         recipe = parse_recipe(seeded, TrainRecipe, f"{path}, policy {name}")
