@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,18 +16,16 @@ from seglift.base.errors import UserError
 from seglift.base.files import write_json
 from seglift.base.progress import ProgressBar, say
 from seglift.base.threads import threads_per_call, worker_count
-from seglift.datasets.dataset import Dataset
-from seglift.inference.semantic_model import HUB_PREFIX, SemanticModel
-from seglift.motion.estimator import MotionEstimator, get_estimator
 from seglift.workflows.label_report import library_versions, peak_memory
 from seglift.workflows.output_folder import TIMING_NAME
 from seglift.workflows.output_lock import only_writer
 from seglift.workflows.stage_timing import Timing
 from seglift.workflows.synthesize_config import SynthesizeConfig
 from seglift.workflows.synthesize_output import SKIPPED_NAME, SynthesizeOutput, source_key
-from seglift.workflows.synthesize_plan import PlannedSource, SynthesizePlan, make_plan
-from seglift.workflows.synthesize_source import Remarks, Tools, make_neighbours
-from seglift.workflows.take_turns import TurnTakingEstimator, TurnTakingModel
+from seglift.workflows.synthesize_plan import PlannedSource, SynthesizePlan
+from seglift.workflows.synthesize_result import Remarks
+from seglift.workflows.synthesize_setup import Tools, prepare
+from seglift.workflows.synthesize_source import make_neighbours
 
 Entries = dict[str, dict[str, Any]]
 """Entries of the journal by source."""
@@ -50,27 +46,6 @@ class SynthesizeResult:
     output: SynthesizeOutput
     pairs: int
     made: int
-
-
-def prepare(config: SynthesizeConfig) -> tuple[SynthesizePlan, Tools]:
-    """Everything that a run checks and loads before it writes.
-
-    Args:
-        config: options as given.
-
-    Raises:
-        UserError: something is wrong with options, data, weights or OUT; nothing has been written.
-    """
-    config = config.resolved()
-    given = config.model != "none" and not config.model.startswith(HUB_PREFIX)
-    if given and not os.path.exists(config.model):  # noqa: PTH110 - never raises
-        raise UserError(f"--model {config.model} is neither a file nor a folder; give a checkpoint or hf:ID")
-    lock = threading.Lock()
-    estimator = _load_estimator(config, lock) if config.carries else None
-    plan = make_plan(config, estimator)
-    SynthesizeOutput(config, plan.identity()).check(config.overwrite)
-    model = _load_model(config, plan.dataset, lock) if config.model != "none" else None
-    return plan, Tools(config, plan.dataset, estimator, model)
 
 
 def run_synthesize(config: SynthesizeConfig) -> SynthesizeResult:
@@ -105,7 +80,7 @@ def _make_all(plan: SynthesizePlan, tools: Tools, output: SynthesizeOutput, timi
     """The journal's entry of every source, and how many pairs were made for it now."""
     workers = plan.config.workers or worker_count()
     with timing.stage("look for what is done"):
-        done = _find_done(plan, output, workers)
+        done = find_done(plan, output, workers)
     todo = [source for source in plan.sources if source.item.name not in done]
     output.keep_only(done)
     if done:
@@ -132,7 +107,7 @@ def _make_all(plan: SynthesizePlan, tools: Tools, output: SynthesizeOutput, timi
     return entries, made
 
 
-def _find_done(plan: SynthesizePlan, output: SynthesizeOutput, workers: int) -> Entries:
+def find_done(plan: SynthesizePlan, output: SynthesizeOutput, workers: int) -> Entries:
     """Entries of the sources that need not be made again."""
     listed = output.listed()
     known = [source for source in plan.sources if source.item.name in listed]
@@ -149,22 +124,6 @@ def _key(plan: SynthesizePlan, source: PlannedSource) -> str:
         if not plan.config.skip_corrupt:
             raise
         return str(error)  # a file that cannot even be opened; who mends it gets another key
-
-
-def _load_estimator(config: SynthesizeConfig, lock: threading.Lock) -> MotionEstimator:
-    estimator = get_estimator(config.motion, config.device)
-    on_cpu = config.device == "cpu" or config.motion.partition(":")[0] == "dis"
-    return estimator if on_cpu else TurnTakingEstimator(estimator, lock)
-
-
-def _load_model(config: SynthesizeConfig, dataset: Dataset, lock: threading.Lock) -> SemanticModel:
-    # Networks are slow to import, and motion needs none.
-    from seglift.inference.predict import Predictor
-    from seglift.inference.semantic_model import load_model
-    from seglift.workflows.auto_model import SETTINGS
-
-    model = Predictor(load_model(config.model, dataset.space, config.device), SETTINGS)
-    return model if config.device == "cpu" else TurnTakingModel(model, lock)
 
 
 def _describe(plan: SynthesizePlan) -> dict[str, Any]:

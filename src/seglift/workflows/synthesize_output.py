@@ -21,7 +21,7 @@ from seglift.workflows.manifest import MANIFEST_NAME, PATHS, write_manifest
 from seglift.workflows.output_folder import OutputFolder, OutputKind
 from seglift.workflows.synthesize_config import SynthesizeConfig
 from seglift.workflows.synthesize_plan import PlannedSource
-from seglift.workflows.synthesize_source import Neighbour, Remarks
+from seglift.workflows.synthesize_result import Neighbour, Remarks
 
 SKIPPED_NAME = "skipped.txt"
 IMAGES, LABELS, INSTANCES, CONFIDENCE = "images", "labels", "instances", "confidence"

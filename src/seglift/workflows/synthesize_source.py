@@ -4,84 +4,29 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seglift.base.errors import UserError
-from seglift.datasets.dataset import Dataset, Item
 from seglift.inference.semantic_model import SemanticModel
-from seglift.labels.instances import CITYSCAPES_FACTOR, INSTANCE_READERS, Array16, encode_cityscapes
 from seglift.labels.space import Array8, LabelSpace
-from seglift.motion.estimator import MotionEstimator
 from seglift.propagation.evidence import observe
 from seglift.propagation.one_sided import Rider, SideWalker
 from seglift.propagation.provenance import MODEL
 from seglift.propagation.semantic_only import SemanticLabeller
 from seglift.propagation.state import Origin, Propagated
 from seglift.propagation.traverse import BothSides
-from seglift.video.clip import check_label_size
 from seglift.workflows.label_method import Method, model_method, motion_method
 from seglift.workflows.synthesize_config import SynthesizeConfig
+from seglift.workflows.synthesize_labels import UnreadableError, agreeing_instances, read_labels
 from seglift.workflows.synthesize_plan import PlannedSource
+from seglift.workflows.synthesize_result import Neighbour, Remarks
+from seglift.workflows.synthesize_setup import Tools
 
 FRAMES_KEPT = 4
 """A step looks at two frames, at up to two more for an estimator that looks further back."""
-
-
-class UnreadableError(UserError):
-    """A frame or label that cannot be read or has another size; ``--skip-corrupt`` leaves it out."""
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """What was made for one neighbour.
-
-    Attributes:
-        offset: signed distance from the labelled frame.
-        labels: uint8 [H, W] raw ids.
-        image: the warped picture, uint8 [H, W, 3] RGB; None where the real one is taken.
-        instances: uint16 [H, W] in Cityscapes' encoding, None without.
-        confidence: uint8 [H, W], 0..255 = 0..1, None where it was not asked for.
-    """
-
-    offset: int
-    labels: Array8
-    image: Array8 | None
-    instances: Array16 | None
-    confidence: Array8 | None
-
-
-@dataclass
-class Remarks:
-    """What was noticed on the way.
-
-    Attributes:
-        unreadable: messages about frames that were left out.
-        duplicates: neighbours that are exact copies of the frame beside them.
-    """
-
-    unreadable: list[str] = field(default_factory=list)
-    duplicates: int = 0
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What the making of every source shares.
-
-    Attributes:
-        config: resolved options.
-        dataset: the opened split.
-        estimator: of motion; None for a method without.
-        model: the segmentation model; None for a method without.
-    """
-
-    config: SynthesizeConfig
-    dataset: Dataset
-    estimator: MotionEstimator | None
-    model: SemanticModel | None
 
 
 def make_neighbours(tools: Tools, source: PlannedSource, remarks: Remarks) -> Iterator[Neighbour]:
@@ -124,7 +69,7 @@ class _SourceWork:
         self._kept: OrderedDict[int, Tensor] = OrderedDict()
         image = self.frame(source.key)
         size = (int(image.shape[2]), int(image.shape[3]))
-        labels, self.instances = _read_labels(tools.dataset, source.item, size)
+        labels, self.instances = read_labels(tools.dataset, source.item, size)
         present = tools.dataset.space.decode(np.flatnonzero(np.bincount(labels.ravel())).astype(np.uint8)[None])
         self.space = tools.dataset.space.preferring(present.ravel().tolist())
         self.origin = Origin(torch.from_numpy(labels)[None].to(self.device), image)
@@ -205,7 +150,7 @@ class _SourceWork:
             offset,
             raw,
             None if picture is None else np.ascontiguousarray(picture[0].permute(1, 2, 0).cpu().numpy()),
-            None if instances is None else _agreeing(instances, raw, filled),
+            None if instances is None else agreeing_instances(instances, raw, filled),
             None if confidence is None else _as_bytes(confidence),
         )
 
@@ -217,35 +162,6 @@ def _make_method(
         return motion_method(config, space, size)
     threshold = None if config.threshold == "none" else float(config.threshold)
     return model_method(config, SemanticLabeller(model, space, alone=False), threshold)
-
-
-def _read_labels(dataset: Dataset, item: Item, size: tuple[int, int]) -> tuple[Array8, Array16 | None]:
-    """Space index uint8 [H, W] of an item, and its instances uint16 [H, W] in Cityscapes' encoding, None without."""
-    if item.label is None:
-        raise ValueError(f"{item.name} has no label")
-    try:
-        labels = item.label.read()
-        if labels.shape != size:
-            raise UserError(
-                f"{item.label} is {labels.shape[1]}x{labels.shape[0]}, its frame {item.image} is {size[1]}x{size[0]}; "
-                "correct or remove it"
-            )
-        reader = INSTANCE_READERS.get(dataset.instance_encoding or "")
-        if reader is None or item.instances is None:
-            return labels, None
-        raw, number = reader(item.instances, dataset.space)
-        check_label_size(item.instances, raw.shape, size)
-        return labels, encode_cityscapes(raw, number, str(item.instances))
-    except UserError as error:
-        raise UnreadableError(str(error)) from error
-
-
-def _agreeing(bits: Tensor, raw: Array8, filled: Tensor) -> Array16:
-    """Carried instances, the plain raw id where a model filled the label in or the label is of another class."""
-    values: Array16 = bits[0].cpu().numpy().view(np.uint16)
-    ids = np.where(values >= CITYSCAPES_FACTOR, values // CITYSCAPES_FACTOR, values)
-    plain = (ids != raw) | filled[0].cpu().numpy()
-    return np.where(plain, raw.astype(np.uint16), values)
 
 
 def _as_bytes(confidence: Tensor) -> Array8:

@@ -44,6 +44,8 @@ def test_an_unreadable_labelled_frame(exact, synthesize, result, root, kind):
     path = root / f"{kind}/train/a/f04.png"
     path.write_bytes(b"nothing")
     assert str(path) in synthesize().error
+    assert str(path) in synthesize("--dry-run").error
+    assert "frames of 56x40" in synthesize("--dry-run", "--skip-corrupt").done().out
     synthesize("--skip-corrupt").done()
     assert {pair["source_frame"] for pair in result().pairs} == {"b_f04"}
 

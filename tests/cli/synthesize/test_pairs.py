@@ -155,6 +155,9 @@ def test_dry_run(exact, synthesize, tmp_path):
     assert "4 because the video ends or lacks the frame" in ran.out
     assert "frames of 56x40; method motion, pairs label" in ran.out and "of 12 steps" in ran.out
     assert "of disk space" in ran.out
+    synthesize().done()
+    ran = synthesize("--dry-run").done()
+    assert "2 of 2 labelled frames are up to date" in ran.out and "of 0 steps" in ran.out
 
 
 def test_an_estimator_that_looks_back_sees_real_frames_beyond_the_distances(exact, synthesize, monkeypatch, moving):
