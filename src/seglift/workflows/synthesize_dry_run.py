@@ -15,6 +15,7 @@ from seglift.labels.writing import encode_png
 from seglift.workflows.dry_run import describe_bytes, describe_duration
 from seglift.workflows.synthesize import find_done, summarise
 from seglift.workflows.synthesize_config import SynthesizeConfig
+from seglift.workflows.synthesize_output import SynthesizeOutput
 from seglift.workflows.synthesize_plan import PlannedSource
 from seglift.workflows.synthesize_result import Neighbour, Remarks
 from seglift.workflows.synthesize_setup import Tools, prepare
