@@ -32,6 +32,7 @@ bench: $(VENV)/.installed  ## needs SEGLIFT_DATA, see benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/confusion_speed.py
 	$(BIN)/python benchmarks/class_index_speed.py
 	$(BIN)/python benchmarks/view_speed.py
+	$(BIN)/python benchmarks/synthesis_speed.py
 
 clean:
 	rm -rf $(VENV) build src/*.egg-info seglift-demo .mypy_cache .ruff_cache .import_linter_cache

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from seglift.base.errors import UserError
-from seglift.datasets.clip_around import SourceFrames, clip_around
+from seglift.datasets.clip_around import SourceFrames, clip_around, frames_of, reach
 from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source
 from seglift.datasets.derived import Resized
 from seglift.labels.builtin import BUILTIN_SPACES
@@ -56,6 +56,28 @@ def test_frames_reach_as_far_as_asked_and_to_the_first_gap() -> None:
     assert len(clip_around(dataset, item, 0, 0).frames) == 1
     with pytest.raises(ValueError, match="before and after"):
         clip_around(dataset, item, -1, 0)
+
+
+def test_some_neighbours_without_those_between() -> None:
+    dataset = build({offset: Shade(100 + offset) for offset in (-5, -1, 1, 3)})
+    item = dataset.items[0]
+    assert list(reach(dataset, item, 9, 9)) == [-1, 0, 1] and list(reach(dataset, item, 0, 9)) == [0, 1]
+    frames = frames_of(item, {-5: Shade(95), 0: item.image, 3: Shade(103)})
+    assert list(frames.stems) == ["key_-05", "key", "key_+03"] and frames.reference == 1
+    assert [int(frames[index][0, 0, 0]) for index in range(3)] == [95, 100, 103]
+
+
+def test_the_frame_that_sets_the_size_is_read_once() -> None:
+    class Counted(Shade):
+        reads = 0
+
+        def read(self) -> np.ndarray:
+            Counted.reads += 1
+            return super().read()
+
+    frames = SourceFrames([Shade(1), Counted(2)], ["a", "b"], reference=1)
+    assert frames[1].shape == (4, 6, 3) and frames.size == (4, 6) and frames[0].shape == (4, 6, 3)
+    assert Counted.reads == 1
 
 
 def test_keyframe_carries_instances_only_in_the_known_encoding() -> None:

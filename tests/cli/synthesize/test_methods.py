@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seglift.base.weights import save_weights
+from seglift.models.sdcnet import SdcNet
+from seglift.motion.sdcnet import motion_metadata
+
 METHODS = {
     "motion": [],
     "motion paper": ["--settings", "paper"],
@@ -77,3 +81,17 @@ def test_no_model(synthesize, tmp_path):
         in synthesize("--method", "semantic", "--model", "nowhere").error
     )
     assert "needs a segmentation model, but --model is none" in synthesize("--method", "inpaint").error
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_learned_motion(synthesize, result, tmp_path, workers):
+    """A network that passes DIS flow on, as one does that has hardly been trained."""
+    arguments = {"width_mult": 0.1, "start_from_flow": True}
+    described = motion_metadata({"architecture": "sdcnet2d", "arguments": arguments}, "dis")
+    save_weights(tmp_path / "motion/best.safetensors", SdcNet(**arguments).state_dict(), described)
+    more = ["--pairs", "joint", "--distances", "2", "--workers", workers]
+    synthesize("--motion", f"sdcnet:{tmp_path / 'motion'}", *more).done()
+    synthesize(*more, out="dis").done()
+    for one, other in zip(result().pairs, result("dis").pairs, strict=True):
+        assert (result().read(one, "label") == result("dis").read(other, "label")).mean() > 0.9
+        assert (result().folder / one["image"]).is_file()
