@@ -29,7 +29,7 @@ def test_help_answers_at_once():
     assert min(seconds) < 0.5, seconds
 
 
-@pytest.mark.parametrize("words", [["--help"], ["label", "--help"], ["score", "--help"]])
+@pytest.mark.parametrize("words", [["--help"], ["label", "--help"], ["score", "--help"], ["synthesize", "--help"]])
 def test_help_imports_nothing_heavy(words):
     code = (
         "import sys\nfrom seglift.cli.main import main\n"

@@ -12,8 +12,6 @@ from typing import Any
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.datasets.files import check_choice
-from seglift.propagation.semantic_only import PAPER_THRESHOLD
-from seglift.workflows.input_identity import MODEL_WORDS
 from seglift.workflows.label_config import DIRECTIONS, METHODS, OUT_OF_VIEW, PAPER_TAU, RESAMPLES, SETTINGS
 
 PAIRS = ("label", "joint")
@@ -82,6 +80,8 @@ class SynthesizeConfig:
         Raises:
             UserError: options that contradict each other, or a part that is not there.
         """
+        from seglift.propagation.semantic_only import PAPER_THRESHOLD  # loads torch, which --help does without
+
         self._check_method()
         paper = self.settings == "paper"
         tau = str(PAPER_TAU) if paper and self.tau == "auto" else self.tau
@@ -95,6 +95,8 @@ class SynthesizeConfig:
         return replace(self, tau=tau, resample=resample, threshold=threshold, device=device)
 
     def _check_method(self) -> None:
+        from seglift.workflows.input_identity import MODEL_WORDS  # loads torch, too
+
         if self.method == "refine":
             raise UserError("--method refine needs the refiner, which this version does not have; use --method inpaint")
         if self.method == "motion" and self.model != "none":
