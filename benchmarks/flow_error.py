@@ -26,7 +26,8 @@ from torch import Tensor
 
 from seglift.base.errors import UserError
 from seglift.labels.reading import read_image
-from seglift.motion.estimator import MotionEstimator, get_estimator
+from seglift.motion.estimator import MotionEstimator
+from seglift.motion.named import get_estimator
 
 TAG = 202021.25
 UNKNOWN = 1e9

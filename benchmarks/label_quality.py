@@ -27,15 +27,15 @@ from seglift.labels.reading import read_label
 from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
 from seglift.metrics.confusion import Confusion
-from seglift.motion.estimator import get_estimator
+from seglift.motion.named import get_estimator
 from seglift.propagation.motion_only import MotionOnly
 from seglift.propagation.spill import Spill
 from seglift.propagation.state import Origin
 from seglift.propagation.traverse import Gap, Walker
 from seglift.video.clip import Clip, open_clip
-from seglift.workflows.label import run_label
-from seglift.workflows.label_config import LabelConfig
-from seglift.workflows.score import Scores, score_folders
+from seglift.workflows.label.config import LabelConfig
+from seglift.workflows.label.run import run_label
+from seglift.workflows.score.run import Scores, score_folders
 
 REACH = 10
 

@@ -31,8 +31,9 @@ from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
 from seglift.metrics.confusion import Confusion
 from seglift.metrics.image_quality import ImageQuality
-from seglift.motion.estimator import MotionEstimator, get_estimator, wants_previous
+from seglift.motion.estimator import MotionEstimator, wants_previous
 from seglift.motion.maps import map_from_flow
+from seglift.motion.named import get_estimator
 from seglift.motion.warp import warp_image
 from seglift.propagation.motion_only import MotionOnly
 from seglift.propagation.state import FramePair, Origin, StepMotion, estimate_flow, keyframe_state

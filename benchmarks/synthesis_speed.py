@@ -30,12 +30,12 @@ from seglift.labels.writing import write_png
 from seglift.propagation.motion_only import MotionOnly
 from seglift.propagation.one_sided import Rider, SideWalker
 from seglift.propagation.state import Origin
-from seglift.workflows.synthesize import run_synthesize
-from seglift.workflows.synthesize_config import SynthesizeConfig
-from seglift.workflows.synthesize_plan import PlannedSource
-from seglift.workflows.synthesize_result import Remarks
-from seglift.workflows.synthesize_setup import Tools, prepare
-from seglift.workflows.synthesize_source import make_neighbours
+from seglift.workflows.synthesize.config import SynthesizeConfig
+from seglift.workflows.synthesize.plan import PlannedSource
+from seglift.workflows.synthesize.result import Remarks
+from seglift.workflows.synthesize.run import run_synthesize
+from seglift.workflows.synthesize.setup import Tools, prepare
+from seglift.workflows.synthesize.source import make_neighbours
 
 SCALE = 4
 

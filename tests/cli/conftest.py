@@ -20,10 +20,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-import seglift.workflows.auto_model
+import seglift.workflows.label.auto_model
 from seglift.cli.main import main
 from seglift.training.segmentation import SegmentationRecipe
-from seglift.workflows.auto_model import auto_recipe
+from seglift.workflows.label.auto_model import auto_recipe
 
 HEIGHT, WIDTH = 64, 96
 ROAD, SKY, CAR, PERSON = 7, 23, 26, 24
@@ -130,10 +130,10 @@ FORKS = """
 import json, os, sys
 sys.path.insert(0, os.environ["SEGLIFT_TESTS"])
 import conftest
-import seglift.workflows.auto_model
-import seglift.workflows.label
+import seglift.workflows.label.auto_model
+import seglift.workflows.label.run
 from seglift.cli.main import main
-seglift.workflows.auto_model.auto_recipe = conftest._small_recipe
+seglift.workflows.label.auto_model.auto_recipe = conftest._small_recipe
 while line := sys.stdin.readline():
     words, folder = json.loads(line)
     child = os.fork()
@@ -224,7 +224,7 @@ def clip(tmp_path: Path) -> TinyClip:
 @pytest.fixture
 def small_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """``--model auto`` trains on small crops."""
-    monkeypatch.setattr(seglift.workflows.auto_model, "auto_recipe", _small_recipe)
+    monkeypatch.setattr(seglift.workflows.label.auto_model, "auto_recipe", _small_recipe)
 
 
 @pytest.fixture

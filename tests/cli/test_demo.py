@@ -11,7 +11,7 @@ from seglift.labels.space_file import get_space
 from seglift.metrics.confusion import Confusion
 from seglift.workflows import demo
 from seglift.workflows.demo import METHODS, DemoConfig, DemoResult
-from seglift.workflows.score import Scores
+from seglift.workflows.score.run import Scores
 
 
 @pytest.fixture

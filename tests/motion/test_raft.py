@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.models.optical_flow import raft_large, raft_small
 
 from seglift.base.errors import UserError
-from seglift.motion.estimator import get_estimator
+from seglift.motion.named import get_estimator
 from seglift.motion.raft import RaftFlow
 
 PUBLISHED_SMALL = "raft_small_C_T_V2-01064c6d.pth"

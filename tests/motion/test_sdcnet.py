@@ -11,7 +11,8 @@ from seglift.base.errors import UserError
 from seglift.base.weights import save_weights
 from seglift.models.sdcnet import SdcNet
 from seglift.motion.dis import DisFlow
-from seglift.motion.estimator import get_estimator, looks_back, wants_previous, weights_path
+from seglift.motion.estimator import wants_previous
+from seglift.motion.named import get_estimator, looks_back, weights_path
 from seglift.motion.sdcnet import SdcNetFlow, motion_metadata
 
 ARGUMENTS = {"width_mult": 0.1, "start_from_flow": True}

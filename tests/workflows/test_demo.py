@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from seglift.base.errors import UserError
-from seglift.workflows import auto_model
 from seglift.workflows.demo import METHODS, DemoConfig, DemoResult, format_demo, run_demo, write_clip
-from seglift.workflows.score import score_folders
+from seglift.workflows.label import auto_model
+from seglift.workflows.score.run import score_folders
 
 pytest.importorskip("embreex")
 

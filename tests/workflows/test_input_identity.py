@@ -15,7 +15,7 @@ import pytest
 from seglift.base.errors import UserError
 from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.labels.space_file import space_to_data
-from seglift.motion.estimator import weights_path
+from seglift.motion.named import weights_path
 from seglift.workflows.input_identity import (
     fingerprint_model,
     model_identity,
@@ -23,8 +23,8 @@ from seglift.workflows.input_identity import (
     motion_identity,
     space_identity,
 )
-from seglift.workflows.label_config import LabelConfig
-from seglift.workflows.label_plan import make_plan
+from seglift.workflows.label.config import LabelConfig
+from seglift.workflows.label.plan import make_plan
 
 
 @pytest.mark.parametrize("identity", [model_identity, lambda spec: motion_identity(f"raft:{spec}")])

@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Reads every file, prints what was found, then complains where something is wrong."""
     from seglift.base.files import write_json
-    from seglift.workflows.check import check_dataset
-    from seglift.workflows.check_text import check_as_json, format_check
+    from seglift.workflows.check.run import check_dataset
+    from seglift.workflows.check.text import check_as_json, format_check
 
     options = read_dataset_options(arguments.option)
     check = check_dataset(arguments.dataset, arguments.root, arguments.split, options)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options; their help and defaults are those of ``LabelConfig``."""
-    from seglift.workflows.label_config import LabelConfig
+    from seglift.workflows.label.config import LabelConfig
 
     fields = LabelConfig.__dataclass_fields__
 
@@ -43,10 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Labels the clip; prints where the report lies and, with ground truth, the scores."""
-    from seglift.workflows.dry_run import describe
-    from seglift.workflows.label import run_label
-    from seglift.workflows.label_config import LabelConfig, parse_cut
-    from seglift.workflows.label_plan import make_plan
+    from seglift.workflows.label.config import LabelConfig, parse_cut
+    from seglift.workflows.label.dry_run import describe
+    from seglift.workflows.label.plan import make_plan
+    from seglift.workflows.label.run import run_label
 
     values = {name: getattr(arguments, name) for name in LabelConfig.__dataclass_fields__}
     values["cut"] = parse_cut(arguments.cut) if arguments.cut is not None else None
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     done = run_label(config)
     if done.scores is not None:
-        from seglift.workflows.score import format_scores
+        from seglift.workflows.score.run import format_scores
 
         print(format_scores(done.scores))
     print(f"labels: {config.out / 'labels'}\nreport: {config.out / 'report.html'}")

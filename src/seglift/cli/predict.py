@@ -53,8 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Predicts; prints where the labels lie."""
     from dataclasses import replace
 
-    from seglift.workflows.predict import run_predict
-    from seglift.workflows.predict_config import (
+    from seglift.workflows.predict.config import (
         OVERLAP,
         PAPER_SETTINGS,
         PredictConfig,
@@ -62,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         parse_short_side,
         parse_size,
     )
+    from seglift.workflows.predict.run import run_predict
 
     settings = replace(
         PAPER_SETTINGS,

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Scores and prints the table."""
     from seglift.base.files import write_json
-    from seglift.workflows.score import format_scores, score_folders
+    from seglift.workflows.score.run import format_scores, score_folders
 
     scores = score_folders(
         arguments.pred,

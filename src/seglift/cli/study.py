@@ -20,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Does the runs that are left, prints the table and where the plot lies."""
     from seglift.base.errors import UserError
-    from seglift.workflows.overrides import parse_overrides, parse_roots
-    from seglift.workflows.study import format_study, run_study
-    from seglift.workflows.train_setup import TrainOptions
+    from seglift.workflows.recipes.overrides import parse_overrides, parse_roots
+    from seglift.workflows.study.run import format_study, run_study
+    from seglift.workflows.train.setup import TrainOptions
 
     if arguments.runs is not None and arguments.runs < 0:
         raise UserError(f"--runs {arguments.runs}, expected at least 0; 0 only prints what is done")

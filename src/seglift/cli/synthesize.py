@@ -10,7 +10,7 @@ from seglift.cli.dataset_options import add_dataset_options, read_dataset_option
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's options; their help and defaults are those of ``SynthesizeConfig``."""
-    from seglift.workflows.synthesize_config import SynthesizeConfig
+    from seglift.workflows.synthesize.config import SynthesizeConfig
 
     fields = SynthesizeConfig.__dataclass_fields__
 
@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Makes the dataset; prints where it lies."""
-    from seglift.workflows.synthesize import run_synthesize
-    from seglift.workflows.synthesize_config import SynthesizeConfig, parse_distances
-    from seglift.workflows.synthesize_dry_run import describe
+    from seglift.workflows.synthesize.config import SynthesizeConfig, parse_distances
+    from seglift.workflows.synthesize.dry_run import describe
+    from seglift.workflows.synthesize.run import run_synthesize
 
     values = {name: getattr(arguments, name) for name in SynthesizeConfig.__dataclass_fields__ if name != "options"}
     values["distances"] = parse_distances(arguments.distances)

@@ -42,10 +42,10 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Trains; prints the scores and where the weights lie."""
     from seglift.training.loop.processes import is_first_process
-    from seglift.workflows.overrides import parse_overrides, parse_roots
-    from seglift.workflows.recipe import read_yaml
-    from seglift.workflows.train_kinds import describe_recipe, run_recipe
-    from seglift.workflows.train_setup import TrainOptions
+    from seglift.workflows.recipes.overrides import parse_overrides, parse_roots
+    from seglift.workflows.recipes.recipe import read_yaml
+    from seglift.workflows.train.kinds import describe_recipe, run_recipe
+    from seglift.workflows.train.setup import TrainOptions
 
     overrides = parse_overrides(arguments.overrides)
     if arguments.seed is not None:

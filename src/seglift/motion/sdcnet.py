@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from seglift.base.errors import UserError
 from seglift.base.weights import BEST_NAME, load_weights
 from seglift.models.published import load_published_motion
 from seglift.models.sdcnet import SdcNet, build_sdcnet
-from seglift.motion.estimator import MotionEstimator, get_estimator
+from seglift.motion.estimator import MotionEstimator
 from seglift.motion.remembered import RememberedFlow
 
 MOTION_KIND = "motion"
@@ -40,8 +41,15 @@ class SdcNetFlow:
         self.input_flow = RememberedFlow(input_flow)
 
     @classmethod
-    def from_file(cls, path: Path, device: torch.device | str = "cpu") -> SdcNetFlow:
+    def from_file(
+        cls, path: Path, make_flow: Callable[[str, torch.device | str], MotionEstimator], device: torch.device | str
+    ) -> SdcNetFlow:
         """From the folder or file of `seglift train`, or from a released checkpoint.
+
+        Args:
+            path: the checkpoint.
+            make_flow: makes the estimator of the input flows by its name, for a device.
+            device: where network and estimator run.
 
         Raises:
             UserError: nothing there, or no motion network.
@@ -52,7 +60,7 @@ class SdcNetFlow:
             network.load_state_dict(tensors)
         except RuntimeError as error:
             raise UserError(f"{path} has other tensors than its description says; give the file unchanged") from error
-        return cls(network, get_estimator(input_flow, device), device)
+        return cls(network, make_flow(input_flow, device), device)
 
     @torch.inference_mode()
     def __call__(self, source: Tensor, target: Tensor, previous: Tensor | None = None) -> Tensor:
@@ -83,7 +91,7 @@ def motion_metadata(network: dict[str, Any], input_flow: str) -> dict[str, Any]:
 
     Args:
         network: the ``config`` of ``build_sdcnet``.
-        input_flow: name of the estimator whose flows the network was trained on, see ``MOTION_NAMES``.
+        input_flow: name of the estimator whose flows the network was trained on, see ``motion.named``.
     """
     return {"kind": MOTION_KIND, "network": network, "input_flow": input_flow}
 

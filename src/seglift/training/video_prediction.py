@@ -17,7 +17,8 @@ from seglift.losses.perceptual import perceptual_loss, style_loss
 from seglift.losses.video_prediction import VideoLossConfig, VideoPredictionLoss
 from seglift.models.sdcnet import ARCHITECTURE, FRAMES, build_sdcnet
 from seglift.models.vgg_features import VggFeatures, load_vgg_features, vgg_file
-from seglift.motion.estimator import MotionEstimator, get_estimator
+from seglift.motion.estimator import MotionEstimator
+from seglift.motion.named import get_estimator
 from seglift.motion.sdcnet import motion_metadata
 from seglift.training.loop.fit_config import FitConfig
 from seglift.training.loop.task import Batch, Part

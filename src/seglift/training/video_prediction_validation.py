@@ -12,7 +12,8 @@ from seglift.base.ahead import work_ahead
 from seglift.base.files import fingerprint_values
 from seglift.base.progress import ProgressBar
 from seglift.metrics.image_quality import ImageQuality
-from seglift.motion.estimator import MotionEstimator, get_estimator
+from seglift.motion.estimator import MotionEstimator
+from seglift.motion.named import get_estimator
 from seglift.training.loop.processes import sum_over_processes, this_process
 from seglift.training.loop.task import Part
 from seglift.training.videos.array_cache import ArrayCache

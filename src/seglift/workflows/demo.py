@@ -13,12 +13,12 @@ from seglift.base.files import TEMPORARY_SUFFIX, read_json, remove_leftovers, wr
 from seglift.base.progress import ProgressBar, say
 from seglift.datasets.streets import StreetConfig, render_street
 from seglift.labels.writing import encode_png, write_png
-from seglift.workflows.auto_model import FOLDER as MODEL_FOLDER
-from seglift.workflows.label import LabelResult, run_label
-from seglift.workflows.label_config import LabelConfig
-from seglift.workflows.label_output import WORK_FOLDER
-from seglift.workflows.label_report import write_page
-from seglift.workflows.score import Scores, percent, render_table
+from seglift.workflows.label.auto_model import FOLDER as MODEL_FOLDER
+from seglift.workflows.label.config import LabelConfig
+from seglift.workflows.label.output import WORK_FOLDER
+from seglift.workflows.label.report import write_page
+from seglift.workflows.label.run import LabelResult, run_label
+from seglift.workflows.score.run import Scores, percent, render_table
 
 RECORD = "demo.json"
 REPORT = "report.html"

@@ -10,7 +10,7 @@ from seglift.base.weights import BEST_NAME
 from seglift.inference.semantic_model import HUB_PREFIX
 from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.labels.space import LabelSpace
-from seglift.motion.estimator import weights_path
+from seglift.motion.named import weights_path
 
 MODEL_WORDS = ("auto", "none")
 

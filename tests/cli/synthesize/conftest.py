@@ -11,7 +11,7 @@ import torch
 import yaml
 from PIL import Image
 
-import seglift.workflows.synthesize_setup
+import seglift.workflows.synthesize.setup
 from seglift.base.weights import save_weights
 from seglift.inference.checkpoint import segmentation_metadata
 from seglift.labels.space_file import get_space, space_to_data
@@ -85,7 +85,7 @@ class ExactMotion:
 def exact(monkeypatch):
     """``--motion dis`` is exact."""
     estimator = ExactMotion()
-    monkeypatch.setattr(seglift.workflows.synthesize_setup, "get_estimator", lambda name, device: estimator)
+    monkeypatch.setattr(seglift.workflows.synthesize.setup, "get_estimator", lambda name, device: estimator)
     return estimator
 
 

@@ -164,7 +164,7 @@ def test_an_unknown_dataset_or_root(run, tmp_path, root):
 
 
 def test_help_names_every_option(run):
-    from seglift.workflows.synthesize_config import SynthesizeConfig
+    from seglift.workflows.synthesize.config import SynthesizeConfig
 
     text = run("synthesize", "--help").out
     for name in SynthesizeConfig.__dataclass_fields__:

@@ -116,7 +116,7 @@ def test_foreign_folders(exact, synthesize, tmp_path, root):
 
 
 def test_one_writer(exact, synthesize, tmp_path):
-    from seglift.workflows.output_lock import only_writer
+    from seglift.workflows.outputs.lock import only_writer
 
     synthesize().done()
     with only_writer(tmp_path / "out", tmp_path / "out/.seglift-synthesize"):

@@ -10,8 +10,8 @@ import yaml
 
 from seglift.cli.main import main
 from seglift.labels.space_file import get_space
-from seglift.workflows.score import Scores
-from seglift.workflows.study_recipe import METRICS
+from seglift.workflows.score.run import Scores
+from seglift.workflows.study.recipe import METRICS
 
 
 def test_a_study_pairs_seeds_goes_on_and_compares(shapes, tmp_path, capsys, recipe_values):

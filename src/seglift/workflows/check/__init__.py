@@ -1,0 +1,1 @@
+"""``seglift check``: what is wrong with a dataset."""

@@ -1,0 +1,1 @@
+"""``seglift label``: the main job."""

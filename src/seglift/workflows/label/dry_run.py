@@ -1,0 +1,127 @@
+"""What ``seglift label --dry-run`` says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from seglift.base.threads import threads_per_call, worker_count
+from seglift.motion.estimator import MotionEstimator, wants_previous
+from seglift.motion.named import get_estimator
+from seglift.propagation.semantic_only import SemanticLabeller
+from seglift.propagation.spill import BYTES_PER_PIXEL
+from seglift.propagation.state import estimate_pair
+from seglift.workflows.label.config import AUTO_STEPS
+from seglift.workflows.label.frame_cache import FrameCache
+from seglift.workflows.label.output import LabelOutput
+from seglift.workflows.label.plan import LabelPlan
+
+CHECKPOINT_BYTES_PER_PIXEL = 36
+"""What an end of the clip, walked in one direction, keeps on disk: its last two states."""
+TRAINING_SECONDS_PER_STEP = 0.15
+"""Of ``--model auto`` on two CPU cores; crops have one size, so that of the frames hardly matters."""
+
+
+def describe(plan: LabelPlan) -> str:
+    """What ``--dry-run`` says: what would be done, with about how much time and temporary disk space.
+
+    Raises:
+        UserError: what a run would refuse before it labels: the output folder, the model, the motion.
+    """
+    config, frames = plan.config, plan.clip.frames
+    LabelOutput(config.out).check(plan.identity(), config.overwrite)
+    estimator = get_estimator(config.motion, config.device)
+    height, width = frames.size
+    todo = sum(gap.stop - gap.start for gap in plan.gaps)
+    lines = [
+        f"{len(frames)} frames of {width}x{height}, {len(plan.clip.keyframes)} keyframes, {todo} frames to label",
+        f"space {plan.space.name}, method {config.method}, motion {config.motion}, on {config.device}",
+    ]
+    with threads_per_call(1), torch.inference_mode():
+        if config.method != "motion":
+            lines += _about_model(plan, todo)
+        if config.method != "semantic":
+            lines.append(_about_motion(plan, estimator))
+    lines.append(_about_disk(_bytes_needed(plan)))
+    return "\n".join(lines)
+
+
+def _about_motion(plan: LabelPlan, estimator: MotionEstimator) -> str:
+    pairs = sum(gap.stop - gap.start + (None not in (gap.left, gap.right)) for gap in plan.gaps)
+    if not pairs:
+        return "no motion to estimate"
+    frames = FrameCache(plan, torch.device(plan.config.device))
+    first, second = frames(0), frames(1)
+    around = (first, second) if wants_previous(estimator) else (None, None)
+    seconds = _time(lambda: estimate_pair(estimator, first, second, *around))
+    on_cpu = plan.config.device == "cpu" or plan.config.motion.startswith("dis")
+    workers = worker_count() if on_cpu else 1
+    return (
+        f"at least {pairs * seconds / workers:.0f} s for motion "
+        f"({seconds:.2f} s for each of {pairs} pairs of frames, {workers} at once)"
+    )
+
+
+def _about_model(plan: LabelPlan, todo: int) -> list[str]:
+    """Lines on training and inference; a given model is loaded, so that what is wrong with it comes up."""
+    # Networks and their training are slow to import, and motion needs none.
+    from seglift.inference.checkpoint import WEIGHTS_NAME
+    from seglift.workflows.label.auto_model import FOLDER, get_clip_model, untrained_model
+
+    config, work = plan.config, LabelOutput(plan.config.out).work
+    lines = []
+    if (config.model == "auto" or config.tune) and (config.overwrite or not (work / FOLDER / WEIGHTS_NAME).is_file()):
+        steps = config.model_steps or AUTO_STEPS
+        minutes = steps * TRAINING_SECONDS_PER_STEP / 60.0
+        if config.model_minutes is not None:
+            minutes = min(minutes, config.model_minutes)
+        lines.append(
+            f"first a segmentation model is {'tuned' if config.tune else 'trained'} for {steps} steps, "
+            f"about {describe_duration(60 * minutes)} on 2 CPU cores"
+        )
+        model = untrained_model(plan)
+    else:
+        model = get_clip_model(plan, work).model
+    labeller, image = SemanticLabeller(model, plan.space), FrameCache(plan, torch.device(config.device))(0)
+    seconds = _time(lambda: labeller.label_frame(image))
+    return [*lines, f"about {todo * seconds:.0f} s for the model ({seconds:.2f} s for each frame)"]
+
+
+def _bytes_needed(plan: LabelPlan) -> int:
+    """Gaps are worked on one after the other, so the largest need counts."""
+    if plan.config.method == "semantic" or not plan.gaps:
+        return 0
+    pixels = plan.clip.frames.size[0] * plan.clip.frames.size[1]
+    both = plan.config.direction == "both"
+    inner = [gap.stop - gap.start for gap in plan.gaps if both and None not in (gap.left, gap.right)]
+    return pixels * (max(inner, default=0) * BYTES_PER_PIXEL + CHECKPOINT_BYTES_PER_PIXEL)
+
+
+def describe_duration(seconds: float) -> str:
+    """Seconds in words, at least one second."""
+    if seconds >= 5400:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{max(1.0, seconds):.0f} s"
+
+
+def describe_bytes(count: int) -> str:
+    """Bytes in words, at least one MB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1.0, count / 1e6):.0f} MB"
+
+
+def _about_disk(count: int) -> str:
+    return f"up to {describe_bytes(count)} of temporary disk space" if count else "no temporary disk space"
+
+
+def _time(work: Callable[[], object]) -> float:
+    """Seconds of a second call; the first also warms up."""
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    begin = time.monotonic()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.monotonic() - begin

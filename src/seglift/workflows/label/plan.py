@@ -1,0 +1,147 @@
+"""Everything ``seglift label`` checks and decides before it works: inputs, keyframes, gaps and what identifies them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from seglift.base.errors import UserError
+from seglift.base.files import fingerprint_file, fingerprint_values
+from seglift.labels.reading import read_label
+from seglift.labels.space import LabelSpace
+from seglift.labels.space_file import get_space
+from seglift.motion.named import looks_back, weights_path
+from seglift.propagation.traverse import Gap, find_gaps
+from seglift.video.clip import Clip, Keyframe, check_label_size, open_clip, pair_ground_truth
+from seglift.workflows.input_identity import model_identity, model_path, motion_identity, space_identity
+from seglift.workflows.label.config import LabelConfig
+
+
+@dataclass(frozen=True)
+class LabelPlan:
+    """Checked inputs of one run.
+
+    Attributes:
+        config: resolved options.
+        space: the label space; of raw ids that share a train id, those that the keyframes use are preferred.
+        clip: frames and keyframes.
+        label_fingerprints: SHA-256 of each keyframe's label file by frame index.
+    """
+
+    config: LabelConfig
+    space: LabelSpace
+    clip: Clip
+    label_fingerprints: dict[int, str]
+
+    @property
+    def keyframe_at(self) -> dict[int, Keyframe]:
+        """Keyframes by frame index."""
+        return {keyframe.index: keyframe for keyframe in self.clip.keyframes}
+
+    @cached_property
+    def gaps(self) -> list[Gap]:
+        """Unlabelled stretches in order."""
+        return find_gaps(sorted(self.label_fingerprints), len(self.clip.frames))
+
+    @cached_property
+    def weights(self) -> tuple[str, str]:
+        """What identifies model and motion.
+
+        Raises:
+            UserError: weights that cannot be read.
+        """
+        return model_identity(self.config.model), motion_identity(self.config.motion)
+
+    def identity(self) -> dict[str, Any]:
+        """What a run must share with an earlier one on its OUT; keyframes and frame contents are not part of it."""
+        frames = self.clip.frames
+        space, classes = space_identity(self.config.space, self.space)
+        model, motion = self.weights
+        return {
+            **self.config.label_options(),
+            "space": space,
+            "classes": classes,
+            "model": model,
+            "motion": motion,
+            "stems": fingerprint_values(list(frames.stems)),
+            "size": list(frames.size),
+        }
+
+    def frame_keys(self, gap: Gap, model: str) -> dict[int, str]:
+        """What each frame of ``gap`` depends on, as a fingerprint: a result with the same key need not be made again.
+
+        Args:
+            gap: one of ``gaps``.
+            model: fingerprint of the segmentation model, empty for none.
+        """
+        frames, beyond = self.clip.frames, int(looks_back(self.config.motion))
+        sides = [self.label_fingerprints.get(side, "") if side is not None else "" for side in (gap.left, gap.right)]
+        key = fingerprint_values(sides, gap.left, gap.right, gap.start, gap.stop, model)
+        first = max((gap.start if gap.left is None else gap.left) - beyond, 0)
+        last = min((gap.stop - 1 if gap.right is None else gap.right) + beyond, len(frames) - 1)
+        if gap.left is not None and gap.right is not None:
+            whole = fingerprint_values(key, [frames.frame_fingerprint(index) for index in range(first, last + 1)])
+            return dict.fromkeys(range(gap.start, gap.stop), whole)
+        # At an open end a frame depends on those between the keyframe and itself, and one more at each end where motion
+        # looks further back.
+        order = range(first, last + 1) if gap.left is not None else range(last, first - 1, -1)
+        keys: dict[int, str] = {}
+        for index in order:
+            key = fingerprint_values(key, frames.frame_fingerprint(index))
+            keys[index - beyond * order.step] = key
+        return {index: keys.get(index, key) for index in range(gap.start, gap.stop)}
+
+    def keyframe_key(self, index: int) -> str:
+        """What the output of a keyframe depends on."""
+        return fingerprint_values("keyframe", self.label_fingerprints[index])
+
+
+def make_plan(config: LabelConfig) -> LabelPlan:
+    """Opens and checks everything that can be checked without work.
+
+    Args:
+        config: options as given.
+
+    Raises:
+        UserError: anything is wrong with options, frames, labels, the space or the model to tune; nothing has been
+            written.
+    """
+    resolved = config.resolved()
+    space = get_space(config.space)
+    clip = open_clip(config.frames, config.labels, config.cut)
+    _check_folders(resolved)
+    if resolved.ground_truth is not None:
+        pair_ground_truth(clip, resolved.ground_truth)
+    present: set[int] = set()
+    fingerprints = {}
+    for keyframe in clip.keyframes:
+        labels = read_label(keyframe.label, space)
+        check_label_size(keyframe.label, labels.shape, clip.frames.size)
+        present.update(space.ids[i] for i in np.flatnonzero(np.bincount(labels.ravel())))
+        fingerprints[keyframe.index] = fingerprint_file(keyframe.label)
+    plan = LabelPlan(resolved, space.preferring(present), clip, fingerprints)
+    if resolved.tune:
+        _check_tune(plan)
+    return plan
+
+
+def _check_tune(plan: LabelPlan) -> None:
+    # Networks and their training are slow to import, and motion needs none.
+    from seglift.workflows.label.tune import read_tune_start
+
+    model_identity(plan.config.model)  # says best what is wrong with a path
+    read_tune_start(plan.config.model, plan.space)
+
+
+def _check_folders(config: LabelConfig) -> None:
+    out = config.out.resolve()
+    given = (config.frames, config.labels, config.ground_truth, model_path(config.model), weights_path(config.motion))
+    for path in given:
+        if path is not None and path.resolve().is_relative_to(out):
+            raise UserError(
+                f"the input {path} is --out {config.out} or lies in it, where it could be overwritten; choose an --out "
+                "of its own"
+            )

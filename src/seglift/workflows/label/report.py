@@ -1,0 +1,207 @@
+"""What ``seglift label`` writes when every frame is done: frames.jsonl, run.json, timing.json, report.html."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seglift import __version__
+from seglift.base.files import write_bytes, write_json
+from seglift.labels.reading import read_gray, read_label
+from seglift.metrics.boundary import BoundaryF
+from seglift.metrics.confusion import Confusion
+from seglift.propagation.provenance import PROVENANCE_NAMES
+from seglift.report.contents import (
+    DistanceScore,
+    FrameRecord,
+    MethodLayers,
+    MethodResult,
+    ReportFrame,
+    ReportScores,
+    ReportSummary,
+)
+from seglift.report.page import write_report
+from seglift.video.clip import pair_ground_truth
+from seglift.workflows.input_identity import fingerprint_motion
+from seglift.workflows.label.output import LabelOutput
+from seglift.workflows.label.plan import LabelPlan
+from seglift.workflows.score.run import Scores, add_frame
+
+LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless", "timm", "av")
+GENERIC_NAMES = ("images", "frames", "image_2", "rgb", "JPEGImages")
+"""Folders whose name says nothing: the report is called after the folder above."""
+FRAME_FIELDS = ("index", "stem", "keyframes", "distance", "mean_confidence", "provenance")
+
+
+def write_tables(
+    plan: LabelPlan, output: LabelOutput, entries: Mapping[str, Mapping[str, Any]], model: Mapping[str, Any]
+) -> None:
+    """Writes ``frames.jsonl`` and ``run.json``; equal runs give equal bytes.
+
+    Args:
+        plan: what was run.
+        output: where.
+        entries: the journal's entry of every frame by stem.
+        model: what is to be said of the segmentation model.
+    """
+    lines = []
+    for stem in plan.clip.frames.stems:
+        entry = dict(entries[stem])
+        entry["provenance"] = {name: entry["provenance"][name] for name in PROVENANCE_NAMES}
+        lines.append(json.dumps({name: entry[name] for name in FRAME_FIELDS}, allow_nan=False) + "\n")
+    write_bytes(output.folder / "frames.jsonl", "".join(lines).encode())
+    write_json(output.folder / "run.json", describe_run(plan, model))
+
+
+def describe_run(plan: LabelPlan, model: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of ``run.json``: resolved options, versions, seed, fingerprints of the inputs."""
+    stems = plan.clip.frames.stems
+    return {
+        "options": plan.config.label_options() | {"space": plan.space.name},
+        "seed": plan.config.seed,
+        "versions": {"seglift": __version__, "python": platform.python_version(), **library_versions()},
+        "frames": {"count": len(stems), "size": list(plan.clip.frames.size), "sha256": plan.clip.frames.fingerprint()},
+        "keyframes": {stems[index]: digest for index, digest in sorted(plan.label_fingerprints.items())},
+        "model": dict(model),
+        "motion": {"spec": plan.config.motion, "sha256": fingerprint_motion(plan.config.motion)},
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the libraries that results may depend on, of those that are installed."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_timing(output: LabelOutput, seconds: Mapping[str, float], labelled: int) -> None:
+    """Writes ``timing.json``: seconds per stage (stages overlap), frames/s of this run, peak memory of the process
+    (null where unknown).
+
+    Args:
+        output: where.
+        seconds: by stage, ``total`` among them.
+        labelled: frames that this run labelled (earlier runs' not counted).
+    """
+    write_json(
+        output.folder / "timing.json",
+        {
+            "seconds": {name: round(value, 3) for name, value in seconds.items()},
+            "frames_labelled": labelled,
+            "frames_per_second": round(labelled / max(seconds["total"], 1e-9), 3),
+            "peak_memory_bytes": peak_memory(),
+        },
+    )
+
+
+def peak_memory() -> int | None:
+    """Most memory that this process has held so far, bytes; None where the platform does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def score_output(plan: LabelPlan, output: LabelOutput) -> tuple[Scores, dict[int, float]] | None:
+    """Scores the output against ``--ground-truth``; keyframes are left out.
+
+    Returns:
+        The scores, pooled and by distance, and each scored frame's own mIoU by index; None without ground truth.
+    """
+    folder = plan.config.ground_truth
+    if folder is None:
+        return None
+    space = plan.space
+    scores = Scores(space, Confusion.empty(space.num_train), BoundaryF.empty(space.num_train))
+    keyframes = sorted(plan.label_fingerprints)
+    own = {}
+    for index, truth in sorted(pair_ground_truth(plan.clip, folder).items()):
+        distance = min(abs(index - keyframe) for keyframe in keyframes)
+        if distance:
+            path = output.folder / "labels" / f"{plan.clip.frames.stems[index]}.png"
+            own[index] = add_frame(scores, path, truth, distance).miou()
+    return (scores, own) if scores.frames else None
+
+
+def summarise(
+    plan: LabelPlan, output: LabelOutput, entries: Mapping[str, Mapping[str, Any]]
+) -> tuple[MethodResult, Scores | None]:
+    """One method's result for the report, and its scores where ground truth was given."""
+    scored = score_output(plan, output)
+    stems = plan.clip.frames.stems
+    miou = scored[1] if scored else {}
+    records = [FrameRecord.from_json(entries[stem], miou.get(index)) for index, stem in enumerate(stems)]
+    pixels = np.zeros(plan.space.num_indices, np.int64)
+    for stem in stems:
+        for raw, count in entries[stem]["pixels"].items():
+            pixels[plan.space.ids.index(int(raw))] += count
+    result = MethodResult(plan.config.method, records, pixels.tolist(), _report_scores(scored[0]) if scored else None)
+    return result, scored[0] if scored else None
+
+
+def _report_scores(scores: Scores) -> ReportScores:
+    confusion = scores.confusion
+    return ReportScores(
+        confusion.miou(),
+        confusion.pixel_accuracy(),
+        [float(value) for value in confusion.iou()],
+        confusion.mean_accuracy(),
+        scores.boundary.mean() if scores.boundary is not None else None,
+        [DistanceScore(k, c.miou(), c.pixel_accuracy()) for k, c in sorted(scores.by_distance.items())],
+        f"{scores.frames} frames, keyframes left out",
+    )
+
+
+def report_summary(plan: LabelPlan, methods: list[MethodResult]) -> ReportSummary:
+    """The page's contents but the pictures."""
+    config = plan.config
+    path = config.frames.resolve()
+    return ReportSummary(
+        path.parent.name if path.name in GENERIC_NAMES else path.stem,
+        plan.space,
+        list(plan.clip.frames.stems),
+        sorted(plan.label_fingerprints),
+        methods,
+        plan.clip.frames.size,
+        {"motion": config.motion, "model": config.model, "direction": config.direction, "settings": config.settings},
+    )
+
+
+def write_page(path: Path, plan: LabelPlan, methods: list[tuple[LabelOutput, MethodResult]]) -> None:
+    """Writes the HTML report of one or several methods on the same clip.
+
+    Args:
+        path: of the page.
+        plan: of any of the runs; they share clip, keyframes and ground truth.
+        methods: output and result of each method.
+    """
+    folder = plan.config.ground_truth
+    truths = pair_ground_truth(plan.clip, folder) if folder is not None else {}
+
+    def fetch(index: int) -> ReportFrame:
+        truth = read_label(truths[index], plan.space) if index in truths else None
+        return ReportFrame(plan.clip.frames[index], [_read_layers(plan, output, index) for output, _ in methods], truth)
+
+    write_report(path, report_summary(plan, [result for _, result in methods]), fetch)
+
+
+def _read_layers(plan: LabelPlan, output: LabelOutput, index: int) -> MethodLayers:
+    name = f"{plan.clip.frames.stems[index]}.png"
+    return MethodLayers(
+        read_label(output.folder / "labels" / name, plan.space),
+        read_gray(output.folder / "confidence" / name),
+        read_gray(output.folder / "provenance" / name),
+    )

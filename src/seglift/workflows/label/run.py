@@ -1,0 +1,198 @@
+"""``seglift label``: a few labelled frames in, every frame labelled out."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from seglift.base.progress import ProgressBar, say
+from seglift.base.threads import threads_per_call, worker_count
+from seglift.labels.reading import read_label
+from seglift.motion.estimator import MotionEstimator
+from seglift.motion.named import get_estimator
+from seglift.propagation.fuse import Fused
+from seglift.propagation.provenance import HUMAN
+from seglift.propagation.spill import Spill
+from seglift.propagation.state import Origin
+from seglift.propagation.traverse import BothSides, Gap, Walker
+from seglift.report.contents import MethodResult
+from seglift.workflows.label.config import LabelConfig
+from seglift.workflows.label.frame_cache import FrameCache
+from seglift.workflows.label.method import Method, make_method
+from seglift.workflows.label.output import GAP_PREFIX, FrameResult, LabelOutput
+from seglift.workflows.label.plan import LabelPlan, make_plan
+from seglift.workflows.label.report import summarise, write_page, write_tables, write_timing
+from seglift.workflows.outputs.frame_writer import FrameWriter
+from seglift.workflows.outputs.lock import only_writer
+from seglift.workflows.outputs.stage_timing import Timing
+from seglift.workflows.score.run import Scores
+
+KEYFRAMES_CACHED = 3
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """What a run of :func:`run_label` left.
+
+    Attributes:
+        plan: what was carried out.
+        output: where it lies.
+        result: numbers of every frame, for a report.
+        scores: against ``--ground-truth``, None without.
+    """
+
+    plan: LabelPlan
+    output: LabelOutput
+    result: MethodResult
+    scores: Scores | None
+
+
+def run_label(config: LabelConfig) -> LabelResult:
+    """Labels a clip and writes everything that DESIGN's output contract names.
+
+    Args:
+        config: options as given; see :class:`LabelConfig`.
+
+    Raises:
+        UserError: something the user can fix. What is finished stays, and the same command goes on from there.
+    """
+    started = time.monotonic()
+    plan = make_plan(config)
+    estimator = get_estimator(plan.config.motion, plan.config.device)
+    output = LabelOutput(plan.config.out)
+    output.check(plan.identity(), plan.config.overwrite)  # a folder of other files gets no lock
+    with only_writer(output.folder, output.work):
+        return _carry_out(plan, estimator, started)
+
+
+def _carry_out(plan: LabelPlan, estimator: MotionEstimator, started: float) -> LabelResult:
+    output = LabelOutput.open(plan.config.out, plan.identity(), plan.config.overwrite)
+    timing = Timing()
+    with threads_per_call(1), torch.inference_mode():
+        run = _Run(plan, output, estimator, timing)
+        run.label_everything()
+    output.compact_journal(run.entries[stem] for stem in plan.clip.frames.stems)
+    with timing.stage("report"):
+        write_tables(plan, output, run.entries, run.about_model)
+        result, scores = summarise(plan, output, run.entries)
+        write_page(output.folder / "report.html", plan, [(output, result)])
+    timing.seconds["total"] = time.monotonic() - started
+    write_timing(output, timing.seconds, run.labelled)
+    return LabelResult(plan, output, result, scores)
+
+
+class _Run:
+    """State of one run: what is done, what is cached, who writes."""
+
+    def __init__(self, plan: LabelPlan, output: LabelOutput, estimator: MotionEstimator, timing: Timing) -> None:
+        self.plan, self.output, self.estimator, self.timing = plan, output, estimator, timing
+        self.device = torch.device(plan.config.device)
+        self.frames = FrameCache(plan, self.device)
+        self._origins: OrderedDict[int, Origin] = OrderedDict()
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.about_model: dict[str, Any] = {}
+        self.labelled = 0
+
+    def label_everything(self) -> None:
+        """Brings every frame's files up to date."""
+        plan = self.plan
+        stems = plan.clip.frames.stems
+        with self.timing.stage("model"):
+            method = make_method(plan, self.output.work)
+        self.about_model = method.about_model
+        keys = {index: plan.keyframe_key(index) for index in plan.label_fingerprints}
+        for gap in plan.gaps:
+            keys |= plan.frame_keys(gap, method.fingerprint)
+        journal = self.output.journal()
+        done = {i for i, key in keys.items() if journal.get(stems[i], {}).get("key") == key}
+        unfinished = [gap for gap in plan.gaps if not done.issuperset(range(gap.start, gap.stop))]
+        self.output.remove_strangers(stems, [_gap_folder(gap, keys) for gap in unfinished])
+        self.entries = {stems[i]: journal[stems[i]] for i in done}
+        self.labelled = len(stems) - len(done)
+        if done:
+            say(f"{len(done)} of {len(stems)} frames are up to date, {self.labelled} are to be made")
+        with (
+            ProgressBar(len(stems), "labelling", "frames", len(done)) as bar,
+            FrameWriter(self.output, self.entries, bar, self.timing) as writer,
+        ):
+            for keyframe in sorted(set(plan.label_fingerprints) - done):
+                self._copy_keyframe(keyframe, keys[keyframe], writer)
+            for gap in unfinished:
+                self._label_gap(gap, frozenset(done), keys, method, writer)
+
+    def _copy_keyframe(self, index: int, key: str, writer: FrameWriter[FrameResult]) -> None:
+        path = self.plan.keyframe_at[index].label
+        data = path.read_bytes()
+        labels = self.plan.space.decode(read_label(path, self.plan.space))
+        result = FrameResult(
+            labels, np.full_like(labels, 255), np.full_like(labels, HUMAN), data if is_id_png(data) else None
+        )
+        writer.submit(self.plan.clip.frames.stems[index], result, self._entry(index, None, key))
+
+    def _label_gap(
+        self, gap: Gap, done: frozenset[int], keys: dict[int, str], method: Method, writer: FrameWriter[FrameResult]
+    ) -> None:
+        config = self.plan.config
+        spill = Spill(self.output.work / _gap_folder(gap, keys))
+        walker = Walker(
+            self.frames,
+            self.origin,
+            self.estimator,
+            method.propagator,
+            workers=worker_count(),
+            forward=config.direction in ("both", "forward") and method.carries,
+            backward=config.direction in ("both", "backward") and method.carries,
+            max_distance=config.max_distance,
+            length=len(self.plan.clip.frames),
+        )
+        stems = self.plan.clip.frames.stems
+        for sides in walker.walk(gap, spill, done):
+            with self.timing.stage("fuse"):
+                fused = method.fuse(sides)
+                result = self._result(fused)
+            writer.submit(stems[sides.index], result, self._entry(sides.index, sides, keys[sides.index], gap))
+        writer.flush()
+        spill.clear()
+
+    def _result(self, fused: Fused) -> FrameResult:
+        confidence = (fused.confidence[0] * 255.0).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
+        labels = self.plan.space.decode(fused.labels[0].cpu().numpy())
+        return FrameResult(labels, confidence, fused.provenance[0].cpu().numpy())
+
+    def _entry(self, index: int, sides: BothSides | None, key: str, gap: Gap | None = None) -> dict[str, Any]:
+        first = self.plan.clip.first
+        around = [index, index] if gap is None else [gap.left, gap.right]
+        distance = min((abs(index - side) for side in around if side is not None), default=0)
+        return {
+            "key": key,
+            "index": index + first,
+            "keyframes": [side + first if side is not None else None for side in around],
+            "distance": distance,
+        }
+
+    def origin(self, index: int) -> Origin:
+        """A keyframe's labels and image; the last few are kept."""
+        known = self._origins.get(index)
+        if known is None:
+            path = self.plan.keyframe_at[index].label
+            labels = torch.from_numpy(read_label(path, self.plan.space))[None].to(self.device)
+            known = self._origins[index] = Origin(labels, self.frames(index))
+            if len(self._origins) > KEYFRAMES_CACHED:
+                self._origins.popitem(last=False)
+        return known
+
+
+def _gap_folder(gap: Gap, keys: Mapping[int, str]) -> str:
+    """Name of the folder that a gap spills to; another one as soon as anything in the gap has changed."""
+    return f"{GAP_PREFIX}{keys[gap.stop - 1 if gap.right is None else gap.start][:16]}"
+
+
+def is_id_png(data: bytes) -> bool:
+    """Whether a file is an 8-bit single-channel PNG, which is copied byte for byte."""
+    return data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:26] == b"\x08\x00"

@@ -1,0 +1,1 @@
+"""What output folders have in common: one writer, journals, manifests, timing."""

@@ -1,0 +1,1 @@
+"""``seglift predict``: a model over frames."""

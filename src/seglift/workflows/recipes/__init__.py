@@ -1,0 +1,1 @@
+"""Recipes as plain values: read strictly, changed by dotted names."""

@@ -1,0 +1,1 @@
+"""``seglift score``: labels against ground truth."""

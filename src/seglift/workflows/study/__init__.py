@@ -1,0 +1,1 @@
+"""``seglift study``: policies compared over seeds."""

@@ -1,0 +1,1 @@
+"""``seglift synthesize``: the neighbours of every labelled frame of a dataset."""

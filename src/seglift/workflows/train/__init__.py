@@ -1,0 +1,1 @@
+"""``seglift train``: whatever a recipe says."""

@@ -1,0 +1,100 @@
+"""The data of a recipe, opened, in one label space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seglift.base.errors import UserError
+from seglift.base.progress import say
+from seglift.datasets.catalogue import open_dataset
+from seglift.datasets.dataset import Dataset
+from seglift.labels.space import LabelSpace
+from seglift.labels.space_file import get_space
+from seglift.training.images.dataset_samples import DatasetSamples
+from seglift.training.images.in_space import in_space
+from seglift.training.loop.processes import is_first_process
+from seglift.workflows.recipes.overrides import check_roots
+from seglift.workflows.train.recipe import HeldOutSource, TrainRecipe
+from seglift.workflows.train.record import TrainingRecord
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The opened data of a recipe, in one label space."""
+
+    space: LabelSpace
+    train: tuple[Dataset, ...]
+    val: Dataset | None
+    test: Dataset | None
+
+    @property
+    def by_use(self) -> list[tuple[str, Dataset]]:
+        """Every dataset with what it is for: train, val or test."""
+        held_out = [(use, dataset) for use, dataset in (("val", self.val), ("test", self.test)) if dataset is not None]
+        return [*(("train", dataset) for dataset in self.train), *held_out]
+
+    def record(self, recipe: TrainRecipe) -> TrainingRecord:
+        """What is kept beside the weights of ``recipe``."""
+        about = {
+            "space": self.space.name,
+            "classes": list(self.space.train_names),
+            "sources": [
+                {"use": use, "dataset": part.name, "split": part.split, "root": str(part.root), "images": len(part)}
+                for use, part in self.by_use
+            ],
+        }
+        names = [item.name for dataset in self.train for item in dataset.items]
+        return TrainingRecord(recipe, names, tuple(dataset.root for _, dataset in self.by_use), about)
+
+
+def open_data(recipe: TrainRecipe, roots: Mapping[str, Path]) -> TrainingData:
+    """Opens every source of a recipe; the first process says what the data sets left out.
+
+    Raises:
+        UserError: a folder is missing or is not of its data set, a split has no labelled image, or classes do not fit
+            together.
+    """
+    check_roots(roots, {source.called for source in recipe.sources})
+    opened = [_open(source, roots) for source in recipe.sources]
+    space = opened[0].space if recipe.space is None else get_space(recipe.space)
+    mapped = [in_space(dataset, space, quiet=not is_first_process()) for dataset in opened]
+    for dataset in mapped:
+        DatasetSamples([dataset])
+        for note in (*dataset.problems, *dataset.notes) if is_first_process() else ():
+            say(f"{dataset.name} {dataset.split}: {note}")
+    train, rest = mapped[: len(recipe.train)], mapped[len(recipe.train) :]
+    val = None if recipe.val is None else rest.pop(0)
+    return TrainingData(space, tuple(train), val, rest.pop(0) if rest else None)
+
+
+def check_sources(recipes: Iterable[TrainRecipe], roots: Mapping[str, Path]) -> None:
+    """Opens every source of the recipes, each once, and lets go of it.
+
+    Raises:
+        UserError: it is not said where a source lies, or its folder is missing or is not of its data set.
+    """
+    known: list[tuple[Path, str, str, dict[str, Any]]] = []
+    for source in (source for recipe in recipes for source in recipe.sources):
+        asked = (_root_of(source, roots), source.dataset, source.split, source.options)
+        if asked not in known:
+            _open(source, roots)
+            known.append(asked)
+
+
+def num_labelled(dataset: Dataset) -> int:
+    """How many of its items have a label."""
+    return sum(item.label is not None for item in dataset.items)
+
+
+def _open(source: HeldOutSource, roots: Mapping[str, Path]) -> Dataset:
+    return open_dataset(source.dataset, _root_of(source, roots), source.split, source.options)
+
+
+def _root_of(source: HeldOutSource, roots: Mapping[str, Path]) -> Path:
+    root = roots.get(source.called, roots.get("", None if source.root is None else Path(source.root)))
+    if root is None:
+        raise UserError(f'the recipe does not say where "{source.called}" lies; add --root {source.called}=DIR')
+    return root
