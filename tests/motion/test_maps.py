@@ -90,7 +90,7 @@ def test_bilinear_does_not_depend_on_the_memory_layout():
 @given(
     where=hnp.arrays(np.float32, (2, 3, 4), elements=COORDINATES),
     size=st.tuples(st.integers(1, 12), st.integers(1, 15)),
-    dtype=st.sampled_from([torch.uint8, torch.int64, torch.int32, torch.float32]),
+    dtype=st.sampled_from([torch.uint8, torch.int16, torch.int64, torch.int32, torch.float32]),
 )
 def test_nearest_is_floor_of_half_more(place, where: np.ndarray, size: tuple[int, int], dtype: torch.dtype):
     values = torch.arange(size[0] * size[1]).reshape(size)  # every pixel its own id
@@ -99,7 +99,7 @@ def test_nearest_is_floor_of_half_more(place, where: np.ndarray, size: tuple[int
     assert np.array_equal(sampled[0].cpu().numpy(), nearest_reference(values.numpy(), where))
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int64])
 def test_nearest_of_a_batch_and_of_a_view(dtype: torch.dtype):
     values = torch.randint(0, 255, (3, 40, 50), generator=torch.Generator().manual_seed(0)).to(dtype)
     where = wild_map(20, 25, batch=3)

@@ -17,6 +17,9 @@ import cv2
 import torch
 from torch import Tensor
 
+OPENCV_NEAREST = (torch.uint8, torch.int16)
+"""Types of maps that OpenCV samples by nearest neighbour, faster than torch does."""
+
 
 @functools.lru_cache(maxsize=4)
 def _identity(height: int, width: int, device: torch.device) -> Tensor:
@@ -110,7 +113,7 @@ def sample_nearest(values: Tensor, sampling_map: Tensor) -> Tensor:
     """
     _check_map(sampling_map, values.shape[0])
     height, width = values.shape[-2:]
-    if values.device.type == "cpu" and values.dtype == torch.uint8 and max(height, width) < 32767:
+    if values.device.type == "cpu" and values.dtype in OPENCV_NEAREST and max(height, width) < 32767:
         return _nearest_opencv(values, sampling_map)
     rows, columns = nearest_indices(sampling_map, height, width)
     batch = torch.arange(values.shape[0], device=values.device).view(-1, 1, 1)
