@@ -15,7 +15,7 @@ from PIL import Image
 from seglift.base.errors import UserError
 from seglift.losses.video_prediction import VideoLossConfig
 from seglift.models.vgg_features import FILE_NAME, VggFeatures
-from seglift.motion.sdcnet import SdcNetFlow, read_motion_checkpoint
+from seglift.motion.sdcnet import read_motion_checkpoint
 from seglift.training.loop.fit import fit
 from seglift.training.loop.fit_config import FitConfig
 from seglift.training.loop.task import Part
@@ -98,7 +98,7 @@ def test_the_weights_are_a_motion_estimator(clips, tmp_path):
     assert input_flow == "dis:fine"
     assert config == task.network_values
     frames = [torch.from_numpy(frame).permute(2, 0, 1)[None] for frame in opened(clips, "0")[0]]
-    motion = SdcNetFlow.from_file(tmp_path)(frames[1], frames[2], frames[0])
+    motion = get_estimator(f"sdcnet:{tmp_path}")(frames[1], frames[2], frames[0])
     assert motion[0, :, 10:-10, 10:-10].mean((1, 2)).tolist() == pytest.approx([-4, 0], abs=0.5)
 
 

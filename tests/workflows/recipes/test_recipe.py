@@ -21,7 +21,7 @@ from seglift.workflows.recipes.recipe import parse_recipe, plain_values, read_ya
 from seglift.workflows.study.recipe import read_study
 from seglift.workflows.train.recipe import TrainRecipe
 
-RECIPES = Path(__file__).parents[2] / "recipes"
+RECIPES = Path(__file__).parents[3] / "recipes"
 KINDS = {
     path: read_yaml(path).get("kind", "segmentation")
     for path in sorted(RECIPES.rglob("*.yaml"))
