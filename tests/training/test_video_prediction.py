@@ -15,6 +15,7 @@ from PIL import Image
 from seglift.base.errors import UserError
 from seglift.losses.video_prediction import VideoLossConfig
 from seglift.models.vgg_features import FILE_NAME, VggFeatures
+from seglift.motion.named import get_estimator
 from seglift.motion.sdcnet import read_motion_checkpoint
 from seglift.training.loop.fit import fit
 from seglift.training.loop.fit_config import FitConfig
