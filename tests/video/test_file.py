@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 from fractions import Fraction
@@ -142,6 +143,43 @@ def test_frames_belong_to_the_caller(tiny_video: Path, spelled):
     frames = VideoFile(tiny_video)
     frames[3][:] = 0
     assert spelled(frames[3]) == 3
+
+
+def test_forked_processes_read_for_themselves(tiny_video: Path, spelled):
+    frames, context = VideoFile(tiny_video), multiprocessing.get_context("fork")
+    assert spelled(frames[25]) == 25  # decoders are open when others are forked off
+    answers = context.SimpleQueue()
+
+    def read(seed: int) -> None:
+        order = np.random.default_rng(seed).permutation(len(frames)).tolist()
+        answers.put([spelled(frames[index]) for index in order] == order)
+
+    readers = [context.Process(target=read, args=(seed,)) for seed in range(3)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join(60)
+    assert [reader.exitcode for reader in readers] == [0, 0, 0]
+    assert all(answers.get() for _ in readers)
+    assert spelled(frames[26]) == 26
+
+
+def test_at_rest_nothing_is_open_and_reading_goes_on(tmp_path: Path, encode_video, spelled):
+    path = encode_video(tmp_path / "a.mp4")
+    frames, is_open = VideoFile(path), []
+    for index in (30, 5, 12):
+        assert spelled(frames[index]) == index
+        is_open.append(_times_open(path) > 0)
+        frames.rest()
+        is_open.append(_times_open(path) > 0)
+    assert is_open == [True, False] * 3
+
+
+def _times_open(path: Path) -> int:
+    handles = Path("/proc/self/fd")
+    if not handles.is_dir():
+        pytest.skip("this system does not list open files")
+    return sum(handle.resolve() == path.resolve() for handle in handles.iterdir())
 
 
 def test_fingerprint(tmp_path: Path, tiny_video: Path, encode_video):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -38,7 +39,8 @@ class VideoFile:
 
     Frames are numbered in the order shown, whatever their times are (variable frame rates are fine). The display matrix
     (rotation, mirroring) of the file is applied; pixels that are not square stay as stored, interlaced fields as woven.
-    Reading backward decodes each run between two keyframes in windows that fit ``CACHE_BYTES``.
+    Reading backward decodes each run between two keyframes in windows that fit ``CACHE_BYTES``. Safe to read from
+    several threads, and from processes that are forked off: each decodes for itself.
 
     Args:
         path: the video file.
@@ -51,7 +53,9 @@ class VideoFile:
         self.path = path
         self._index = index_frames(path)
         self._cursors: list[_Cursor] = []
+        self._inherited: list[_Cursor] = []
         self._lock = threading.Lock()
+        self._process = os.getpid()
         container, stream = open_video(path)
         with container:
             self.rate = frame_rate(self._index, stream)
@@ -73,6 +77,7 @@ class VideoFile:
         """
         if not 0 <= index < self._index.count:
             raise IndexError(f"frame {index} of {self._index.count}")
+        self._take_over()
         with self._lock:
             image = self._convert(self._frame(index))
         height, width = image.shape[:2]
@@ -94,6 +99,24 @@ class VideoFile:
         if not 0 <= index < self._index.count:
             raise IndexError(f"frame {index} of {self._index.count}")
         return fingerprint_values(self.fingerprint(), index)
+
+    def rest(self) -> None:
+        """Lets go of open decoders and of the frames they keep; reading opens them again."""
+        self._take_over()
+        with self._lock:
+            for cursor in self._cursors:
+                cursor.close()
+            self._cursors.clear()
+
+    def _take_over(self) -> None:
+        """Leaves alone what another process opened before it forked this one off.
+
+        Both would move one file position, and the threads of its decoders do not live here: to use them crashes, to
+        close them waits for ever.
+        """
+        if self._process != os.getpid():
+            self._inherited, self._cursors, self._lock = self._cursors, [], threading.Lock()
+            self._process = os.getpid()
 
     def _convert(self, frame: VideoFrame) -> NDArray[np.uint8]:
         return orient(np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8), self._matrix)
@@ -139,6 +162,14 @@ class _Cursor:
         self._bytes = 0
         self._open: tuple[InputContainer, VideoStream] | None = None
         self._frames: Iterator[tuple[int, VideoFrame]] = iter(())
+
+    def close(self) -> None:
+        """Closes the decoder and forgets all frames."""
+        self._frames = iter(())
+        self._forget(0)
+        if self._open is not None:
+            self._open[0].close()
+        self._open = None
 
     def reaches(self, index: int) -> bool:
         """Whether walking on to ``index`` costs no more than starting again at its keyframe."""

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -98,3 +99,24 @@ def test_the_cache_keeps_what_was_used_last_within_its_limit():
     for _ in range(2):
         large.get("x", lambda: make("x"))
     assert made[-2:] == ["x", "x"]
+
+
+def write_video(path, values):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "bgr0"
+        for value in values:
+            picture = np.full((48, 64, 3), value, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_few_videos_keep_their_decoders(tmp_path, monkeypatch):
+    monkeypatch.setattr("seglift.training.videos.triplets.CLIPS_AWAKE", 2)
+    clips = [Clip(name, Opener(write_video(tmp_path / f"{name}.mkv", range(4)))) for name in "abcd"]
+    triplets = Triplets(clips, limit=0)
+    assert [len(clip.frames._cursors) for clip in clips] == [0, 0, 0, 0]
+    for _ in range(2):
+        assert values(triplets) == [(0, 1, 2), (1, 2, 3)] * 4
+        assert [len(clip.frames._cursors) > 0 for clip in clips] == [False, False, True, True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 from seglift.base.files import fingerprint_values
 from seglift.labels.space import Array8
 from seglift.training.videos.array_cache import ArrayCache
+from seglift.video.file import VideoFile
 from seglift.video.frames import Frames
 
 CACHE_BYTES = 1 << 30
 """Decoded frames that are kept, over all loading processes."""
+CLIPS_AWAKE = 4
+"""Clips whose decoders are left open, so that memory and open files do not grow with the number of videos."""
 
 
 class Clip:
@@ -32,6 +36,7 @@ class Clip:
         self.name, self.opener, self.stride = name, opener, stride
         self._frames: Frames | None = opener()
         self.length = len(self._frames)
+        self.rest()
 
     @property
     def frames(self) -> Frames:
@@ -44,6 +49,11 @@ class Clip:
     def triplets(self) -> int:
         """How many triplets it has, 0 where it is too short."""
         return max(0, self.length - 2 * self.stride)
+
+    def rest(self) -> None:
+        """Lets go of the decoders of a video file; they are opened again when a frame is asked for."""
+        if isinstance(self._frames, VideoFile):
+            self._frames.rest()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_frames": None}
@@ -68,6 +78,7 @@ class Triplets:
         self._limit = limit // max(1, processes)
         self._ends = list(accumulate(clip.triplets for clip in clips))
         self._cache: ArrayCache[Array8] = ArrayCache(self._limit)
+        self._awake: OrderedDict[int, Clip] = OrderedDict()
 
     def __len__(self) -> int:
         return self._ends[-1]
@@ -87,11 +98,18 @@ class Triplets:
         return earlier, middle, later
 
     def _frame(self, which: int, index: int) -> Array8:
-        return self._cache.get((which, index), lambda: self.clips[which].frames[index])
+        return self._cache.get((which, index), lambda: self._read(which, index))
+
+    def _read(self, which: int, index: int) -> Array8:
+        clip = self._awake[which] = self.clips[which]
+        self._awake.move_to_end(which)
+        while len(self._awake) > CLIPS_AWAKE:
+            self._awake.popitem(last=False)[1].rest()
+        return clip.frames[index]
 
     def fingerprint(self) -> str:
         """64 hexadecimal digits over strides and content of all clips (files are sampled, not read whole)."""
         return fingerprint_values([(clip.stride, clip.frames.fingerprint()) for clip in self.clips])
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cache": ArrayCache(self._limit)}
+        return {**self.__dict__, "_cache": ArrayCache(self._limit), "_awake": OrderedDict()}
