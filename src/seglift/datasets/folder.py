@@ -16,6 +16,8 @@ from seglift.video.stems import natural_key
 
 SPACE_FILE = "space.yaml"
 _DEPTH = 8
+_BESIDE = {"labels": "labels", "instances": "instances", "confidence": "confidence maps"}
+"""Folders beside ``images``, and what messages call their files."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +73,12 @@ def open_folder(
     images = listing.by_key(*IMAGE_SUFFIXES)
     if not images:
         raise UserError(f"no images in {listing.folder}; expected images/{split}/CLIP/STEM.png (or .jpg, ...)")
-    labels, instances, confidence = (
-        _beside(root / kind / split).by_key(".png") for kind in ("labels", "instances", "confidence")
-    )
-    items = tuple(
-        _item(key, images[key], labels.get(key), instances.get(key), confidence.get(key), found_space)
-        for key in sorted(images, key=natural_key)
-    )
+    beside = {kind: _beside(root / kind / split).by_key(".png") for kind in _BESIDE}
+    items = tuple(_item(key, images[key], beside, found_space) for key in sorted(images, key=natural_key))
     check_unique([item.name for item in items], f"split {split} of {root}")
     if every is not None:
         items = _thinned(items, every, first, f"split {split} of {root}")
-    others = {"labels": labels, "instances": instances, "confidence maps": confidence}
-    alone = (_alone(found, images, kind, root) for kind, found in others.items())
+    alone = (_alone(found, images, _BESIDE[kind], root) for kind, found in beside.items())
     return Dataset(
         "folder",
         root,
@@ -125,16 +121,15 @@ def _beside(folder: Path) -> Listing:
     return scan_files(folder, _DEPTH) if folder.is_dir() else Listing(folder, ())
 
 
-def _item(
-    key: str, image: Path, label: Path | None, instances: Path | None, confidence: Path | None, space: LabelSpace
-) -> Item:
+def _item(key: str, image: Path, beside: Mapping[str, Mapping[str, Path]], space: LabelSpace) -> Item:
     clip, _, _ = key.rpartition("/")
+    label = beside["labels"].get(key)
     return Item(
         key.replace("/", "_"),
         ImageFile(image),
         None if label is None else LabelFile(label, space),
-        instances,
-        confidence,
+        beside["instances"].get(key),
+        beside["confidence"].get(key),
         clip or None,
     )
 
