@@ -227,6 +227,16 @@ def test_the_fingerprint_follows_data_recipe_and_start(clips, tmp_path, task):
     assert VideoPredictionTask(data, replace(RECIPE, fit=replace(FIT, workers=3))).fingerprint() == prints[0]
 
 
+def test_the_fingerprint_follows_the_weights_of_the_input_flow(clips, tmp_path):
+    given, file = MotionNetworkConfig(width_mult=0.125, flow_mean=(0.0, 0.0), flow_std=(3.0, 3.0)), tmp_path / "r.pth"
+    task = VideoPredictionTask(opened(clips, "0"), replace(RECIPE, network=given, input_flow=f"raft:{file}"))
+    prints = []
+    for content in (b"one", b"two", b"one"):
+        file.write_bytes(content)
+        prints.append(task.fingerprint())
+    assert prints[0] == prints[2] != prints[1]
+
+
 def test_a_start_brings_its_weights_and_flow_statistics(clips, tmp_path):
     config = replace(RECIPE, fit=replace(FIT, steps=2), reversal=0.0)
     first = VideoPredictionTask(opened(clips, "0"), config)

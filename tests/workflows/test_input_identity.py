@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 
 from seglift.base.errors import UserError
+from seglift.base.weights import save_weights
 from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.labels.space_file import space_to_data
+from seglift.models.sdcnet import SdcNet
 from seglift.motion.named import weights_path
+from seglift.motion.sdcnet import motion_metadata
 from seglift.workflows.input_identity import (
     fingerprint_model,
     model_identity,
@@ -52,6 +55,27 @@ def test_a_transformers_folder_is_all_its_files(tmp_path: Path) -> None:
     assert model_identity(f"hf:{tmp_path / 'b'}") == first != model_identity(str(tmp_path / "b"))
     (tmp_path / "b" / "model.safetensors").write_bytes(b"x")
     assert model_identity(f"hf:{tmp_path / 'b'}") != first
+
+
+def test_a_motion_network_is_also_the_weights_of_its_input_flow(tmp_path: Path) -> None:
+    raft, arguments = tmp_path / "raft.pth", {"width_mult": 0.1}
+    tensors = SdcNet(**arguments).state_dict()
+
+    def identity(input_flow: str) -> str:
+        described = motion_metadata({"architecture": "sdcnet2d", "arguments": arguments}, input_flow)
+        save_weights(tmp_path / "motion" / "best.safetensors", tensors, described)
+        return motion_identity(f"sdcnet:{tmp_path / 'motion'}")
+
+    assert " on " not in identity("dis:fine")
+    raft.write_bytes(b"one")
+    first = identity(f"raft:{raft}")
+    raft.write_bytes(b"two")
+    assert identity(f"raft:{raft}") != first and str(tmp_path) not in first
+    raft.write_bytes(b"one")
+    assert identity(f"raft:{raft}") == first
+    raft.unlink()
+    with pytest.raises(UserError, match="cannot read the weights"):
+        identity(f"raft:{raft}")
 
 
 def test_names_stay_names() -> None:

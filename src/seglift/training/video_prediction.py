@@ -18,7 +18,7 @@ from seglift.losses.video_prediction import VideoLossConfig, VideoPredictionLoss
 from seglift.models.sdcnet import ARCHITECTURE, FRAMES, build_sdcnet
 from seglift.models.vgg_features import VggFeatures, load_vgg_features, vgg_file
 from seglift.motion.estimator import MotionEstimator
-from seglift.motion.named import get_estimator
+from seglift.motion.named import get_estimator, weights_path
 from seglift.motion.sdcnet import motion_metadata
 from seglift.training.loop.fit_config import FitConfig
 from seglift.training.loop.task import Batch, Part
@@ -232,14 +232,16 @@ class VideoPredictionTask:
         return motion_metadata(self.network_values, self.recipe.input_flow)
 
     def fingerprint(self) -> str:
-        """Of data, network, recipe (without the fit settings), starting weights and held-out data."""
+        """Of data, network, recipe (without the fit settings), weights that are read, and held-out data."""
         names = [entry.name for entry in fields(VideoPredictionRecipe) if entry.name != "fit"]
         recipe = {name: value for name, value in asdict(self.recipe).items() if name in names}
         recipe["loss"] = {name: value for name, value in recipe["loss"].items() if name != "vgg"}
         vgg = None if self._vgg_file is None else fingerprint_file(self._vgg_file)
         checked = None if self.held_out is None else self.held_out.fingerprint()
         data = (self.triplets.fingerprint(), self.view.size, self.network_values)
-        return fingerprint_values(*data, recipe, self._started_from, vgg, checked)
+        flow_file = weights_path(self.recipe.input_flow)
+        flow = () if flow_file is None else (fingerprint_file(flow_file),)
+        return fingerprint_values(*data, recipe, self._started_from, vgg, checked, *flow)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_flow": None}

@@ -78,9 +78,24 @@ def model_identity(spec: str) -> str:
 
 
 def motion_identity(name: str) -> str:
-    """``--motion`` as it identifies a run: the name, or kind and content of the weights."""
-    digest = fingerprint_motion(name)
-    return name if digest is None else f"{name.partition(':')[0]}:{digest}"
+    """``--motion`` as it identifies a run: the name, or kind and content of the weights; behind a motion network also
+    what identifies its input flow, where that has weights of its own.
+
+    Raises:
+        UserError: weights that cannot be read, or a file for ``sdcnet`` that holds no motion network.
+    """
+    path, digest = weights_path(name), fingerprint_motion(name)
+    if path is None or digest is None:
+        return name
+    kind = name.partition(":")[0]
+    return f"{kind}:{digest}" + (_input_flow_identity(path) if kind == "sdcnet" else "")
+
+
+def _input_flow_identity(path: Path) -> str:
+    from seglift.motion.sdcnet import read_motion_checkpoint  # imports the network, which other motion does without
+
+    _, _, input_flow = read_motion_checkpoint(path)
+    return "" if weights_path(input_flow) is None else f" on {motion_identity(input_flow)}"
 
 
 def space_identity(spec: str, space: LabelSpace) -> tuple[str, str]:
