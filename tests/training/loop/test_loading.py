@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -58,3 +61,28 @@ def test_a_loading_process_takes_one_thread(workers: int, threads: int) -> None:
         loaded = [parts for _, parts in load_steps(Threads(), config, 0, torch.device("cpu"))]
         assert [torch.get_num_threads(), cv2.getNumThreads()] == [2, 2]
     assert [batch["threads"].tolist() for parts in loaded for _, batch in parts] == [[threads, threads]] * 3
+
+
+BUSY_BEFORE = """
+import sys
+import cv2, numpy as np, torch
+sys.path.insert(0, sys.argv[1])
+from test_loading import Threads
+from seglift.training.loop.fit_config import FitConfig
+from seglift.training.loop.loading import load_steps
+
+torch.set_num_threads(2)
+cv2.setNumThreads(2)
+image = np.random.default_rng(0).integers(0, 256, (256, 320)).astype(np.uint8)
+cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(image, image, None)
+torch.rand(2000, 2000).exp().sum()
+print(len(list(load_steps(Threads(), FitConfig(steps=2, workers=2), 0, torch.device("cpu")))))
+"""
+
+
+def test_loading_processes_start_after_opencv_was_busy_on_several_threads() -> None:
+    here = str(Path(__file__).parent)
+    ran = subprocess.run(
+        [sys.executable, "-c", BUSY_BEFORE, here], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert ran.stdout == "2\n", ran.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -34,12 +35,24 @@ def load_steps(
         worker_init_fn=_take_one_thread,
         pin_memory=device.type == "cuda",
     )
-    batches = iter(loader)
+    with _opencv_at_rest():
+        batches = iter(loader)
     try:
         for step in range(first, config.steps):
             yield step, [(part, move_data_to_device(_checked(next(batches)), device)) for part in parts]
     finally:
         del batches  # the loading processes end now, not when the last trace of an error is gone
+
+
+@contextlib.contextmanager
+def _opencv_at_rest() -> Iterator[None]:
+    """Inside, OpenCV has no threads: a process that is forked would wait forever for those that it does not have."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _take_one_thread(_: int) -> None:
