@@ -65,3 +65,24 @@ def test_settings_that_change_no_weights_are_not_part_of_a_run() -> None:
     free = FitConfig(minutes=1.0, checkpoint_every=7, log_every=3, tensorboard=False, workers=2)
     assert free.shaping() == FitConfig().shaping()
     assert FitConfig(decay_norms=True).shaping() != FitConfig().shaping()
+
+
+def test_multistep_by_epoch_is_torchs() -> None:
+    config = FitConfig(epochs=10, learning_rate=1.0, schedule="multistep", milestones=(0.5, 0.9), schedule_per="epoch")
+    rates = [config.resolved(3).learning_rate_at(step, 3) for step in range(30)]
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=1.0)
+    theirs, schedule = [], torch.optim.lr_scheduler.MultiStepLR(optimizer, [5, 9])
+    for _ in range(10):
+        theirs += 3 * [optimizer.param_groups[0]["lr"]]
+        optimizer.step()
+        schedule.step()
+    assert rates == pytest.approx(theirs)
+
+
+def test_milestones_shape_the_weights_of_multistep_alone() -> None:
+    other = {"milestones": (0.3,)}
+    assert FitConfig(**other).shaping() == FitConfig().shaping()
+    assert FitConfig(schedule="multistep", **other).shaping() != FitConfig(schedule="multistep").shaping()
+    with pytest.raises(UserError, match="milestones"):
+        FitConfig(milestones=(1.5,))

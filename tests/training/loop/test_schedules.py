@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from seglift.training.loop.schedules import SCHEDULES, one_cycle, poly, warmup, warmup_cosine
+from seglift.training.loop.schedules import SCHEDULES, multistep, one_cycle, poly, warmup, warmup_cosine
 
 
 def test_poly_by_hand() -> None:
@@ -35,3 +35,11 @@ def test_factors_stay_within_0_and_1(name: str) -> None:
 def test_warmup_by_hand() -> None:
     assert [warmup(step, 4, 0.2) for step in range(6)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.0])
     assert warmup(0, 0, 0.2) == 1.0
+
+
+def test_multistep_falls_at_its_milestones() -> None:
+    """As torch's MultiStepLR does at epochs 250 and 450 of 500."""
+    falls = [multistep(epoch / 500) for epoch in (0, 249, 250, 449, 450, 499)]
+    assert falls == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+    assert [multistep(share, [0.25], 0.5) for share in (0.2, 0.25)] == [1.0, 0.5]
+    assert multistep(0.99, []) == 1.0
