@@ -256,3 +256,13 @@ def test_gradients_follow_the_slope_of_a_ramp():
     assert place.grad is not None
     assert torch.allclose(place.grad[0, 0, 1:4, 1:8], torch.tensor(3.0), atol=1e-4)
     assert torch.allclose(place.grad[0, 1], torch.tensor(0.0), atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e30])
+def test_gradients_where_a_coordinate_is_no_number(value: float):
+    place = identity_map(5, 9).clone()
+    place[0, :, 2, 3] = value
+    place.requires_grad_()
+    sampled = sample_bilinear(torch.rand(1, 3, 5, 9), place)
+    sampled.sum().backward()
+    assert torch.isfinite(sampled).all() and place.grad is not None and torch.isfinite(place.grad).all()

@@ -54,7 +54,7 @@ def sample_bilinear(values: Tensor, sampling_map: Tensor) -> Tensor:
     Returns:
         ``[B, C, h, w]``. Coordinates outside the image take the border's value (replicate), which is
         torch's ``grid_sample(padding_mode="border", align_corners=True)``. Differentiable where either argument wants
-        gradients; torch then samples on the CPU too.
+        gradients; torch then samples on the CPU too, and a coordinate that is no number points to the first pixel.
 
     Raises:
         ValueError: the map is not ``[B, 2, h, w]`` of the same batch size.
@@ -64,6 +64,10 @@ def sample_bilinear(values: Tensor, sampling_map: Tensor) -> Tensor:
     if values.device.type == "cpu" and not wants_gradients:
         return _sample_opencv(values, sampling_map)
     height, width = values.shape[-2:]
+    if wants_gradients:
+        # torch's backward pass on a CPU reads outside its memory where a coordinate is no number or very far away.
+        last = sampling_map.new_tensor([width - 1.0, height - 1.0]).view(1, 2, 1, 1)
+        sampling_map = sampling_map.nan_to_num(0.0).clamp(torch.zeros_like(last), last)
     scale = sampling_map.new_tensor([2.0 / max(width - 1, 1), 2.0 / max(height - 1, 1)]).view(1, 2, 1, 1)
     grid = (sampling_map * scale - 1.0).permute(0, 2, 3, 1)
     return torch.nn.functional.grid_sample(values, grid, mode="bilinear", padding_mode="border", align_corners=True)

@@ -148,10 +148,7 @@ def warp_from(source: Tensor, motion: Tensor, margin: int) -> Tensor:
         float32 [B, C, h, w]; beyond the source the border is replicated. What is no number points to the first pixel.
     """
     height, width = motion.shape[2:]
-    places = motion + margin + identity_map(height, width, motion.device)
-    # torch's backward pass on a CPU reads outside its memory where a coordinate is no number.
-    last = torch.tensor([source.shape[3] - 1.0, source.shape[2] - 1.0], device=motion.device).view(1, 2, 1, 1)
-    return sample_bilinear(source, places.nan_to_num(0.0).clamp(torch.zeros_like(last), last))
+    return sample_bilinear(source, motion + margin + identity_map(height, width, motion.device))
 
 
 @dataclass(frozen=True)
