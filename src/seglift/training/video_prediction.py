@@ -151,6 +151,7 @@ class VideoPredictionTask:
             mean, std = start.flow_mean, start.flow_std
         else:
             mean, std = flow_statistics(self._sample_view(number).flows for number in range(SAMPLE))
+            self.triplets.rest()
         values = asdict(wanted) | {"flow_mean": list(mean), "flow_std": list(std)}
         return values | {"start_from_flow": wanted.start_from_flow and start is None}
 

@@ -120,3 +120,6 @@ def test_few_videos_keep_their_decoders(tmp_path, monkeypatch):
     for _ in range(2):
         assert values(triplets) == [(0, 1, 2), (1, 2, 3)] * 4
         assert [len(clip.frames._cursors) > 0 for clip in clips] == [False, False, True, True]
+    triplets.rest()
+    assert [len(clip.frames._cursors) for clip in clips] == [0, 0, 0, 0]
+    assert values(triplets) == [(0, 1, 2), (1, 2, 3)] * 4

@@ -107,6 +107,11 @@ class Triplets:
             self._awake.popitem(last=False)[1].rest()
         return clip.frames[index]
 
+    def rest(self) -> None:
+        """Lets go of all decoders of video files: their threads must not be at work while processes are forked off."""
+        while self._awake:
+            self._awake.popitem()[1].rest()
+
     def fingerprint(self) -> str:
         """64 hexadecimal digits over strides and content of all clips (files are sampled, not read whole)."""
         return fingerprint_values([(clip.stride, clip.frames.fingerprint()) for clip in self.clips])
