@@ -104,3 +104,12 @@ def test_padding_mirrors_where_there_is_enough():
     assert pad_to_multiple(ramp, 8)[0, 0, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
     assert pad_to_multiple(ramp[..., :2], 8)[0, 0, 0].tolist() == [0, 1, 1, 1, 1, 1, 1, 1]
     assert pad_to_multiple(ramp, 5) is ramp
+
+
+def test_mixed_precision_keeps_the_motion_of_the_last_layer_exact():
+    network = SdcNet("reconstruction", width_mult=0.2, start_from_flow=True)
+    images, flows = inputs(3)
+    with torch.autocast("cpu", torch.bfloat16):
+        motion = network(images, flows)
+    assert motion.dtype == torch.float32
+    assert torch.allclose(motion, flows[:, -1], atol=1e-4)

@@ -47,3 +47,7 @@ class InferenceSettings:
         for name, (holds, expected) in rules.items():
             if not holds:
                 raise UserError(f"{name} is {getattr(self, name)!r}, expected {expected}; change it")
+
+
+LABELLING = InferenceSettings(flip=True, average="probabilities")
+"""How a model looks at frames that it helps to label."""

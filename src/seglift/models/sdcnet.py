@@ -144,7 +144,8 @@ class SdcNet(nn.Module):
             known[name] = features = self.get_submodule(name)(features)
         for (name, _), skip in zip(DECODER, (*SKIPS, None), strict=True):
             features = torch.cat((known[skip] if skip else inputs, self.get_submodule(name)(features)), 1)
-        motion: Tensor = self.final_flow(features)[..., :height, :width].float()
+        with torch.autocast(features.device.type, enabled=False):  # 3 std is some 40 pixels, too much for 16 bits
+            motion: Tensor = self.final_flow(features.float())[..., :height, :width]
         return 3.0 * self.flow_std * motion + self.flow_mean
 
     def _check(self, images: Tensor, flows: Tensor) -> None:

@@ -7,9 +7,11 @@ from collections import deque
 
 from torch import Tensor
 
+from seglift.base.threads import worker_count
 from seglift.motion.estimator import MotionEstimator
 
-KEPT = 8
+KEPT = 4
+"""Flows for each thread that may be at work: a step asks for two, its opposite for two more."""
 
 
 class RememberedFlow:
@@ -20,12 +22,12 @@ class RememberedFlow:
 
     Args:
         estimator: estimates what is not known.
-        kept: how many flows are kept, with their frames.
+        kept: how many flows are kept, with their frames; None keeps those of all threads that may be at work.
     """
 
-    def __init__(self, estimator: MotionEstimator, kept: int = KEPT) -> None:
+    def __init__(self, estimator: MotionEstimator, kept: int | None = None) -> None:
         self.estimator = estimator
-        self._known: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=kept)
+        self._known: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=kept or KEPT * worker_count())
         self._lock = threading.Lock()
 
     def __call__(self, source: Tensor, target: Tensor, previous: Tensor | None = None) -> Tensor:

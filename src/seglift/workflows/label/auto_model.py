@@ -19,7 +19,7 @@ from seglift.inference.checkpoint import WEIGHTS_NAME, CheckpointModel
 from seglift.inference.class_mapping import map_classes
 from seglift.inference.predict import Predictor
 from seglift.inference.semantic_model import SemanticModel, load_model
-from seglift.inference.settings import InferenceSettings
+from seglift.inference.settings import LABELLING
 from seglift.labels.reading import read_label
 from seglift.models.zoo import build
 from seglift.training.images.augmentation import AugmentationConfig
@@ -37,7 +37,6 @@ FOLDER = MODEL_FOLDER
 CLASS_BALANCE = 0.5
 TUNE_RATE = 1e-3
 LARGE_SIDE, LARGE_CROP = 512, (512, 640)
-SETTINGS = InferenceSettings(flip=True, average="probabilities")
 
 
 @dataclass(frozen=True)
@@ -73,17 +72,17 @@ def get_clip_model(plan: LabelPlan, work: Path) -> ClipModel:
     model = load_model(spec, plan.space, device)
     digest = fingerprint_model(spec)
     about = {"spec": spec, "sha256": digest, "classes": model.space_classes}
-    return ClipModel(Predictor(model, SETTINGS), digest, about)
+    return ClipModel(Predictor(model, LABELLING), digest, about)
 
 
 def untrained_model(plan: LabelPlan) -> SemanticModel:
     """The model of ``auto`` or of ``--tune`` before its training, to see how long one frame takes."""
     if plan.config.tune:
-        return Predictor(load_model(plan.config.model, plan.space, plan.config.device), SETTINGS)
+        return Predictor(load_model(plan.config.model, plan.space, plan.config.device), LABELLING)
     space, recipe = plan.space, auto_recipe(1, None, plan.config.seed)
     network = build(recipe.network.resolved(space.num_train), seed=0).to(plan.config.device)
     mapping = map_classes(space.train_names, space, "the model")
-    return Predictor(CheckpointModel(network, space.train_names, mapping, recipe.short_side), SETTINGS)
+    return Predictor(CheckpointModel(network, space.train_names, mapping, recipe.short_side), LABELLING)
 
 
 def auto_recipe(steps: int, minutes: float | None, seed: int) -> SegmentationRecipe:
@@ -171,7 +170,7 @@ def _trained_model(plan: LabelPlan, folder: Path) -> ClipModel:
     training = described.get("training", {})
     about = {"spec": config.model, "tuned": config.tune, "sha256": digest, "trained_on": sorted(known or trained_on)}
     about |= {name: training.get(name) for name in ("steps", "stopped_at_step")}
-    return ClipModel(Predictor(model, SETTINGS), digest, about)
+    return ClipModel(Predictor(model, LABELLING), digest, about)
 
 
 def _recipe_and_start(plan: LabelPlan) -> tuple[SegmentationRecipe, dict[str, Tensor] | None]:

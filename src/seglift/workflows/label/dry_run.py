@@ -17,6 +17,7 @@ from seglift.workflows.label.config import AUTO_STEPS
 from seglift.workflows.label.frame_cache import FrameCache
 from seglift.workflows.label.output import LabelOutput
 from seglift.workflows.label.plan import LabelPlan
+from seglift.workflows.outputs.estimates import describe_bytes, describe_duration
 
 CHECKPOINT_BYTES_PER_PIXEL = 36
 """What an end of the clip, walked in one direction, keeps on disk: its last two states."""
@@ -97,18 +98,6 @@ def _bytes_needed(plan: LabelPlan) -> int:
     both = plan.config.direction == "both"
     inner = [gap.stop - gap.start for gap in plan.gaps if both and None not in (gap.left, gap.right)]
     return pixels * (max(inner, default=0) * BYTES_PER_PIXEL + CHECKPOINT_BYTES_PER_PIXEL)
-
-
-def describe_duration(seconds: float) -> str:
-    """Seconds in words, at least one second."""
-    if seconds >= 5400:
-        return f"{seconds / 3600:.1f} hours"
-    return f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{max(1.0, seconds):.0f} s"
-
-
-def describe_bytes(count: int) -> str:
-    """Bytes in words, at least one MB."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1.0, count / 1e6):.0f} MB"
 
 
 def _about_disk(count: int) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-import sys
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +30,9 @@ from seglift.video.clip import pair_ground_truth
 from seglift.workflows.input_identity import fingerprint_motion
 from seglift.workflows.label.output import LabelOutput
 from seglift.workflows.label.plan import LabelPlan
+from seglift.workflows.outputs.machine import library_versions, peak_memory
 from seglift.workflows.score.run import Scores, add_frame
 
-LIBRARIES = ("torch", "torchvision", "numpy", "opencv-python-headless", "timm", "av")
 GENERIC_NAMES = ("images", "frames", "image_2", "rgb", "JPEGImages")
 """Folders whose name says nothing: the report is called after the folder above."""
 FRAME_FIELDS = ("index", "stem", "keyframes", "distance", "mean_confidence", "provenance")
@@ -74,17 +72,6 @@ def describe_run(plan: LabelPlan, model: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def library_versions() -> dict[str, str]:
-    """Versions of the libraries that results may depend on, of those that are installed."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 def write_timing(output: LabelOutput, seconds: Mapping[str, float], labelled: int) -> None:
     """Writes ``timing.json``: seconds per stage (stages overlap), frames/s of this run, peak memory of the process
     (null where unknown).
@@ -103,16 +90,6 @@ def write_timing(output: LabelOutput, seconds: Mapping[str, float], labelled: in
             "peak_memory_bytes": peak_memory(),
         },
     )
-
-
-def peak_memory() -> int | None:
-    """Most memory that this process has held so far, bytes; None where the platform does not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def score_output(plan: LabelPlan, output: LabelOutput) -> tuple[Scores, dict[int, float]] | None:

@@ -21,10 +21,10 @@ from seglift.inference.semantic_model import HUB_PREFIX, load_model
 from seglift.labels.space import Array8, LabelSpace
 from seglift.labels.space_file import get_space
 from seglift.workflows.input_identity import MODEL_WORDS, model_identity, space_identity
-from seglift.workflows.label.report import peak_memory
 from seglift.workflows.outputs.folder import TIMING_NAME
 from seglift.workflows.outputs.frame_writer import FrameWriter
 from seglift.workflows.outputs.lock import only_writer
+from seglift.workflows.outputs.machine import peak_memory
 from seglift.workflows.outputs.stage_timing import Timing
 from seglift.workflows.predict.config import PredictConfig
 from seglift.workflows.predict.frames import list_pictures

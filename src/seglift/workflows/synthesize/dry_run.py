@@ -12,7 +12,7 @@ from seglift.base.errors import UserError
 from seglift.base.threads import threads_per_call, worker_count
 from seglift.datasets.dataset import ImageFile
 from seglift.labels.writing import encode_png
-from seglift.workflows.label.dry_run import describe_bytes, describe_duration
+from seglift.workflows.outputs.estimates import describe_bytes, describe_duration
 from seglift.workflows.synthesize.config import SynthesizeConfig
 from seglift.workflows.synthesize.output import SynthesizeOutput
 from seglift.workflows.synthesize.plan import PlannedSource

@@ -16,9 +16,9 @@ from seglift.base.errors import UserError
 from seglift.base.files import write_json
 from seglift.base.progress import ProgressBar, say
 from seglift.base.threads import threads_per_call, worker_count
-from seglift.workflows.label.report import library_versions, peak_memory
 from seglift.workflows.outputs.folder import TIMING_NAME
 from seglift.workflows.outputs.lock import only_writer
+from seglift.workflows.outputs.machine import library_versions, peak_memory
 from seglift.workflows.outputs.stage_timing import Timing
 from seglift.workflows.synthesize.config import SynthesizeConfig
 from seglift.workflows.synthesize.output import SKIPPED_NAME, SynthesizeOutput, source_key

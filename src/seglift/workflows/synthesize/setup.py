@@ -65,7 +65,7 @@ def _load_model(config: SynthesizeConfig, dataset: Dataset, lock: threading.Lock
     # Networks are slow to import, and motion needs none.
     from seglift.inference.predict import Predictor
     from seglift.inference.semantic_model import load_model
-    from seglift.workflows.label.auto_model import SETTINGS
+    from seglift.inference.settings import LABELLING
 
-    model = Predictor(load_model(config.model, dataset.space, config.device), SETTINGS)
+    model = Predictor(load_model(config.model, dataset.space, config.device), LABELLING)
     return model if config.device == "cpu" else TurnTakingModel(model, lock)

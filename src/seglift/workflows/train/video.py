@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class VideoTraining:
         """Optimiser steps of the whole training."""
         return self.recipe.fit.resolved(self.steps_per_epoch).steps
 
-    @property
+    @cached_property
     def held_out(self) -> HeldOut | None:
         """What is validated and scored on."""
         recipe, val = self.recipe, self.data.val
