@@ -92,7 +92,7 @@ def test_everything_that_may_be_wrong(run, root, save, tmp_path):
         assert told in ran.out, told
     assert "folder val: 1 images" in ran.out
     assert complaint(ran).endswith(
-        "train has unreadable files: 3, files of another size than their image: 1, unknown ids: 2, "
+        "train has unreadable files: 3, files of another size than their image or clip: 1, unknown ids: 2, "
         f"1 labels of {root} without image left out; correct or remove the files that are listed above"
     )
     train = json.loads((tmp_path / "c.json").read_text())["splits"]["train"]
@@ -124,7 +124,7 @@ def test_companions_are_looked_at(run, root, save):
     (root / "confidence/train/a").mkdir(parents=True)
     (root / "confidence/train/a/2.png").write_bytes(b"x")
     error = complaint(run("check", "folder", "--root", root))
-    assert "unreadable files: 1, files of another size than their image: 1" in error
+    assert "unreadable files: 1, files of another size than their image or clip: 1" in error
 
 
 def test_long_lists_are_cut(run, root):
@@ -191,3 +191,10 @@ def test_real_stills(run, seglift_data):
     out = run("check", "camvid", "--root", seglift_data / "camvid", "--split", "dense_a").done().out
     assert "camvid dense_a: 51 images, 51 of them with label" in out and "sizes: 480x360 (51)" in out
     assert len(row(out, "road")) == 1 and 10.0 < float(row(out, "road")[0][2]) < 60.0
+
+
+def test_a_frame_of_another_size_than_its_clip(run, root, save):
+    save(root / "images/train/a/3.png", np.zeros((3, 5, 3), np.uint8))
+    ran = run("check", "folder", "--root", root)
+    assert "3.png is 5x3, the first image of its clip is 6x4" in ran.out
+    assert "files of another size than their image or clip: 1" in complaint(ran)

@@ -110,7 +110,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no weights file"):
         load_model(tmp_path, SPACE)
     save_weights(tmp_path / "best.safetensors", {"w": torch.zeros(1)}, {"kind": "training state"})
-    with pytest.raises(UserError, match="training state, expected a segmentation model"):
+    with pytest.raises(UserError, match="training state model, expected a segmentation model"):
         load_model(tmp_path, SPACE)
     (tmp_path / "empty.safetensors").write_bytes(b"")
     with pytest.raises(UserError, match="safetensors"):

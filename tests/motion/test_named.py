@@ -45,3 +45,8 @@ def test_the_preset_is_chosen_where_none_is_named():
 def test_raft_weights_that_are_not_there(tmp_path: Path):
     with pytest.raises(UserError, match=r"no RAFT weights at .*nothing\.pth"):
         get_estimator(f"raft:{tmp_path / 'nothing.pth'}")
+
+
+def test_a_path_alone_is_told_what_to_write(tmp_path: Path):
+    with pytest.raises(UserError, match=f"is a path; write sdcnet:{tmp_path}"):
+        get_estimator(str(tmp_path))

@@ -105,7 +105,7 @@ def test_names():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"kind": "segmentation"}, "holds a segmentation, expected a motion model"),
+        ({"kind": "segmentation"}, "holds a segmentation model, expected a motion model"),
         ({"input_flow": 3}, "does not say which motion network"),
         ({"network": {"architecture": "unet"}}, "no motion network is called 'unet'"),
         ({"network": {"architecture": "sdcnet2d", "arguments": {"width_mult": 0.2}}}, "other tensors than its"),

@@ -24,7 +24,7 @@ COMMANDS = {
     "predict": "segment every frame of a video, or every image of a tree, with a model",
     "score": "compare labels with ground truth: IoU per class, mIoU, accuracy, boundary F",
     "study": "train several policies with several seeds and compare them",
-    "train": "train a segmentation model by a recipe",
+    "train": "train by a recipe: a segmentation model, or motion from unlabelled video",
     "synthesize": "label the neighbours of every labelled frame of a dataset, as a dataset to train on",
     "streets": "write the procedural street dataset",
 }

@@ -85,7 +85,7 @@ def load_checkpoint(path: Path, space: LabelSpace, device: str | torch.device = 
     path = path / WEIGHTS_NAME if path.is_dir() else path
     tensors, metadata = load_weights(path)
     if metadata.get("kind") != SEGMENTATION:
-        raise UserError(f"{path} holds a {metadata.get('kind')}, expected a segmentation model; give one")
+        raise UserError(f"{path} holds a {metadata.get('kind')} model, expected a segmentation model; give one")
     check_metadata(metadata, path)
     classes = tuple(metadata["classes"])
     network = _build(metadata["network"], path)

@@ -64,4 +64,8 @@ def get_estimator(name: str, device: torch.device | str = "cpu") -> MotionEstima
         if not detail:
             raise UserError("motion 'sdcnet' lacks its checkpoint; write sdcnet:DIR (of seglift train) or sdcnet:FILE")
         return SdcNetFlow.from_file(Path(detail), get_estimator, device)
+    if name and Path(name).exists():
+        raise UserError(
+            f"motion '{name}' is a path; write sdcnet:{name} for a motion model, raft:{name} for RAFT weights"
+        )
     raise UserError(f"motion '{name}' is unknown; choose one of {', '.join(MOTION_NAMES)}")

@@ -111,7 +111,7 @@ def read_motion_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any
         return published.tensors, published.config, INPUT_FLOW
     tensors, metadata = load_weights(path)
     if metadata.get("kind") != MOTION_KIND:
-        raise UserError(f"{path} holds a {metadata.get('kind')}, expected a motion model; give one")
+        raise UserError(f"{path} holds a {metadata.get('kind')} model, expected a motion model; give one")
     network, input_flow = metadata.get("network"), metadata.get("input_flow")
     if not isinstance(network, dict) or not isinstance(input_flow, str):
         raise UserError(f"{path} does not say which motion network it holds; give one that seglift trained")

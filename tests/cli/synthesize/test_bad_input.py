@@ -170,3 +170,20 @@ def test_help_names_every_option(run):
     for name in SynthesizeConfig.__dataclass_fields__:
         shown = {"options": "option", "confidence": "no-confidence", "dataset": "DATASET"}.get(name, name)
         assert shown.replace("_", "-") in text
+
+
+def test_a_dataset_that_was_itself_synthesized(exact, synthesize, root, tmp_path, run):
+    synthesize().done()
+    words = (
+        "folder",
+        "--root",
+        tmp_path / "out",
+        "--method",
+        "motion",
+        "--distances",
+        "1",
+        "--out",
+        tmp_path / "again",
+    )
+    assert "was itself synthesized" in run("synthesize", *words).error
+    assert not (tmp_path / "again").exists()

@@ -203,7 +203,7 @@ def test_short_clips_are_left_out_and_named_and_large_crops_shrink(run, clips, t
     write_folder(root / "short", frames_of((2, 1), count=2))
     assert run(root, tmp_path / "out", "--dry-run", sets=["train=[{frames: video}]", "val=[]", "crop=[448, 448]"]) == 0
     said = capsys.readouterr()
-    assert "train: 1 of 2 clips have no three frames at their stride, left out: video:short" in said.err
+    assert "train: 1 of 2 clips have less than three frames in a row, left out: video:short" in said.err
     assert "crops of 448x448 are larger than the frames; they become 64x64" in said.err
     assert "train: 4 triplets of 1 clip" in said.out
 
@@ -264,9 +264,9 @@ REFUSED = [
     (["train=[{frames: video, dataset: folder}]"], "one of dataset and frames"),
     (["train=[{frames: video, options: {x: 1}}]"], "only a dataset has"),
     (["train=[{frames: video, stride: 0}]"], "stride of video is 0"),
-    (["train=[{frames: video, stride: 3}]"], "none of the 3 clips of train has three frames"),
+    (["train=[{frames: video, stride: 3}]"], "none of the 3 clips of a source of train has three frames in a row"),
     (["train=[{frames: video, clips: [zebra]}]"], "no clip of video fits 'zebra', it has a, b, c"),
-    (["train=[{frames: video, without: ['*']}]"], "none of the 0 clips of train"),
+    (["train=[{frames: video, without: ['*']}]"], "none of the 0 clips of a source of train"),
     (["train=[{frames: elsewhere}]"], 'where "elsewhere" lies; add --root elsewhere=DIR'),
     (["train=[{dataset: zebra, name: video}]"], "no dataset is called 'zebra'"),
     (["loss={perceptual: 0.06, vgg: nowhere.pth}"], "need VGG-16's weights, there are none at nowhere.pth"),
@@ -377,3 +377,18 @@ def test_two_processes_share_the_batch_and_the_validation(recipe, clips, tmp_pat
     scores = [json.loads((tmp_path / name / "scores.json").read_text()) for name in ("one", "two")]
     assert scores[0]["psnr"] == pytest.approx(scores[1]["psnr"], abs=0.02)
     assert scores[0]["copy"] == pytest.approx(scores[1]["copy"])
+
+
+def test_a_recipe_without_kind_that_names_frames(clips, tmp_path, capsys):
+    recipe = tmp_path / "kindless.yaml"
+    recipe.write_text("train:\n  - {frames: video}\n")
+    assert main(["train", str(recipe), "--root", str(clips), "--out", str(tmp_path / "out")]) == 2
+    assert "has no kind, but frames to train on; add kind: video_prediction" in capsys.readouterr().err
+
+
+def test_a_training_that_does_not_beat_its_flow_says_so(run, clips, tmp_path, capsys):
+    values = ["fit.steps=1", "fit.learning_rate=1e-9", "network.start_from_flow=true"]
+    assert run(clips, tmp_path / "out", sets=values) == 0
+    scores = json.loads((tmp_path / "out/scores.json").read_text())
+    said = "no better than those warped by the input flow" in capsys.readouterr().err
+    assert said == (scores["psnr"] <= scores["input_flow"]["psnr"])

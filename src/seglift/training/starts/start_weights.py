@@ -96,7 +96,7 @@ def read_start(path: Path) -> Start:
         return Start(dict(published.network.state_dict()), published.config, published.classes, None)
     tensors, metadata = load_weights(path)
     if metadata.get("kind") != SEGMENTATION:
-        raise UserError(f"{path} holds a {metadata.get('kind')}, expected a segmentation model; give one")
+        raise UserError(f"{path} holds a {metadata.get('kind')} model, expected a segmentation model; give one")
     check_metadata(metadata, path)
     return Start(tensors, metadata["network"], tuple(metadata["classes"]), metadata.get("short_side"))
 

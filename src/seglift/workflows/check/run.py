@@ -16,7 +16,7 @@ from seglift.base.errors import UserError
 from seglift.base.progress import ProgressBar
 from seglift.base.threads import threads_per_call, worker_count
 from seglift.datasets.catalogue import likely_splits, open_dataset
-from seglift.datasets.dataset import Dataset
+from seglift.datasets.dataset import Dataset, Item
 from seglift.workflows.check.item import OFFSETS, Found, Size, look_at
 
 
@@ -39,9 +39,10 @@ class SplitCheck:
         images: int64 [num_indices], number of labels that have each space index.
         unknown: ids that the space lacks.
         unreadable: messages about files that cannot be read.
-        sizes: messages about files whose size is not their image's.
+        sizes: messages about files whose size is not their image's, and images whose size is not their clip's.
         neighbours: number of items that have a neighbour at each offset -10..-1, 1..10.
         image_sizes: number of images of each height and width.
+        clip_sizes: height and width of the first image of each clip.
     """
 
     dataset: Dataset
@@ -52,6 +53,7 @@ class SplitCheck:
     sizes: list[str] = field(default_factory=list)
     neighbours: dict[int, int] = field(default_factory=lambda: dict.fromkeys(OFFSETS, 0))
     image_sizes: Counter[Size] = field(default_factory=Counter)
+    clip_sizes: dict[str, Size] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.pixels = np.zeros(self.dataset.space.num_indices, np.int64)
@@ -67,10 +69,14 @@ class SplitCheck:
         """Names of the items without a label; a split may be labelled in part, so that they are no problem."""
         return [item.name for item in self.dataset.items if item.label is None]
 
-    def add(self, found: Found) -> None:
+    def add(self, item: Item, found: Found) -> None:
         """Takes up what one item shows."""
         if found.size is not None:
             self.image_sizes[found.size] += 1
+            first = found.size if item.clip is None else self.clip_sizes.setdefault(item.clip, found.size)
+            if found.size != first:
+                sizes = [f"{width}x{height}" for height, width in (found.size, first)]
+                self.sizes.append(f"{item.image} is {sizes[0]}, the first image of its clip is {sizes[1]}")
         if found.pixels is not None:
             self.pixels += found.pixels
             self.images += found.pixels > 0
@@ -87,7 +93,7 @@ class SplitCheck:
         """What is wrong, a phrase for each kind; empty where all is fine."""
         counts = {
             "unreadable files": len(self.unreadable),
-            "files of another size than their image": len(self.sizes),
+            "files of another size than their image or clip": len(self.sizes),
             "unknown ids": len(self.unknown),
         }
         phrases = [f"{what}: {count}" for what, count in counts.items() if count]
@@ -140,8 +146,11 @@ def check_dataset(
     total = sum(map(len, datasets))
     with threads_per_call(1), ProgressBar(total, f"checking {name}", "images", quiet=quiet) as bar:
         for check in checks:
-            for found in work_ahead(partial(look_at, check.dataset), check.dataset.items, worker_count()):
-                check.add(found)
+            items = check.dataset.items
+            for item, found in zip(
+                items, work_ahead(partial(look_at, check.dataset), items, worker_count()), strict=True
+            ):
+                check.add(item, found)
                 bar.advance()
     return DatasetCheck(name, root, checks, skipped)
 

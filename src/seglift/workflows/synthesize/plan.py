@@ -15,6 +15,7 @@ from seglift.datasets.dataset import Dataset, Item
 from seglift.motion.estimator import MotionEstimator, wants_previous
 from seglift.motion.named import weights_path
 from seglift.workflows.input_identity import model_identity, model_path, motion_identity, space_identity
+from seglift.workflows.outputs.manifest import MANIFEST_NAME
 from seglift.workflows.synthesize.config import SynthesizeConfig
 
 ENDS, GAP = "the video ends or lacks the frame", "a frame on the way is missing"
@@ -107,6 +108,11 @@ def make_plan(config: SynthesizeConfig, estimator: MotionEstimator | None) -> Sy
             where data are.
     """
     _check_places(config)
+    if (config.root / MANIFEST_NAME).is_file():
+        raise UserError(
+            f"{config.root} was itself synthesized, its frames are not those of a video; give the dataset that it was "
+            "made from, with all distances at once"
+        )
     dataset = open_dataset(config.dataset, config.root, config.split, config.options)
     labelled = [item for item in dataset.items if item.label is not None]
     if not labelled:

@@ -74,7 +74,11 @@ def describe_recipe(values: Mapping[str, Any], where: str, out: Path, options: T
 
 
 def _kind(values: Mapping[str, Any], where: str, options: TrainOptions) -> tuple[Run, Describe]:
-    kind = with_overrides(values, options.overrides).get("kind", "segmentation")
+    given = with_overrides(values, options.overrides)
+    sources = given.get("train")
+    if "kind" not in given and any("frames" in one for one in sources or () if isinstance(one, Mapping)):
+        raise UserError(f"{where} has no kind, but frames to train on; add kind: video_prediction")
+    kind = given.get("kind", "segmentation")
     found = KINDS.get(kind) if isinstance(kind, str) else None
     if found is None:
         raise UserError(f"{where}: kind is {kind}, expected one of {', '.join(KINDS)}; correct the recipe")

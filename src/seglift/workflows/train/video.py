@@ -13,6 +13,7 @@ from torch import distributed
 
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
+from seglift.base.progress import say
 from seglift.base.weights import load_weights
 from seglift.metrics.image_quality import ImageQuality
 from seglift.models.sdcnet import ARCHITECTURE, FRAMES, SdcNet, build_sdcnet
@@ -201,4 +202,7 @@ def _score(training: VideoTraining, weights: Path) -> VideoScores | None:
     network = build_sdcnet(metadata["network"])
     network.load_state_dict(tensors)
     network.eval().to(training.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return VideoScores(held_out.compare(network, torch.device(training.device)))
+    scores = VideoScores(held_out.compare(network, torch.device(training.device)))
+    if scores.by_maker["model"].psnr() <= scores.by_maker["input_flow"].psnr():
+        say("its frames are no better than those warped by the input flow: train longer, or use --motion dis")
+    return scores

@@ -117,13 +117,15 @@ def _triplets(clips: Sequence[Sequence[Clip]], use: str, processes: int) -> Trip
     every = [clip for source in clips for clip in source]
     long = [clip for clip in every if clip.triplets]
     short = [clip.name for clip in every if not clip.triplets]
-    if not long:
-        raise UserError(
-            f"none of the {len(every)} clips of {use} has three frames at its stride ({_some(short)}); give video of"
-            " consecutive frames"
-        )
+    for source in [source for source in clips if source] or [every]:
+        if not any(clip.triplets for clip in source):
+            names = _some([clip.name for clip in source])
+            raise UserError(
+                f"none of the {len(source)} clips of a source of {use} has three frames in a row, which training needs"
+                f" ({names}); give longer video, or drop the source"
+            )
     if short and is_first_process():
-        say(f"{use}: {len(short)} of {len(every)} clips have no three frames at their stride, left out: {_some(short)}")
+        say(f"{use}: {len(short)} of {len(every)} clips have less than three frames in a row, left out: {_some(short)}")
     return Triplets(long, processes)
 
 
