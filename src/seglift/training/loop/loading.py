@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import Iterator, Sequence
 
 import cv2
@@ -35,7 +36,7 @@ def load_steps(
         worker_init_fn=_take_one_thread,
         pin_memory=device.type == "cuda",
     )
-    with _opencv_at_rest():
+    with _ready_to_fork():
         batches = iter(loader)
     try:
         for step in range(first, config.steps):
@@ -45,10 +46,15 @@ def load_steps(
 
 
 @contextlib.contextmanager
-def _opencv_at_rest() -> Iterator[None]:
-    """Inside, OpenCV has no threads: a process that is forked would wait forever for those that it does not have."""
+def _ready_to_fork() -> Iterator[None]:
+    """Inside, OpenCV has no threads, and what is no longer used is gone.
+
+    A process that is forked would wait forever for threads that it does not have: OpenCV's, or those of a video decoder
+    that it would be the one to close.
+    """
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    gc.collect()
     try:
         yield
     finally:
