@@ -33,7 +33,7 @@ def load_steps(
         batch_size=None,
         sampler=range(first * accumulate, config.steps * accumulate),
         num_workers=config.workers,
-        worker_init_fn=_take_one_thread,
+        worker_init_fn=_settle_in,
         pin_memory=device.type == "cuda",
     )
     with _ready_to_fork():
@@ -61,10 +61,11 @@ def _ready_to_fork() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def _take_one_thread(_: int) -> None:
-    """A loading process works beside the others, so it takes no more than a core for itself."""
+def _settle_in(_: int) -> None:
+    """A loading process takes no more than a core for itself, and never closes what its parent opened."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    gc.freeze()
 
 
 class _Batches(Dataset[Batch | UserError]):
