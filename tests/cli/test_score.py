@@ -128,6 +128,18 @@ def test_between(clip, noisy, score):
     assert found["frames"] == 3
 
 
+def test_between_wants_no_prediction_elsewhere(run, clip, noisy, score):
+    clip.keyframes.joinpath("f008.png").unlink()
+    for index in (6, 7):
+        (noisy / f"f00{index}.png").unlink()
+    found, _ = score(noisy, "--keyframes", clip.keyframes, "--between")
+    same(found, count(pairs(clip, noisy, [1, 2, 3])))
+    (noisy / "f002.png").unlink()
+    words = ("score", noisy, clip.truth, "--space", "cityscapes", "--keyframes", clip.keyframes)
+    assert "1 labels of" in run(*words, "--between").error
+    assert "3 labels of" in run(*words).error
+
+
 def test_an_out_of_label(clip, label, score, tmp_path):
     label(clip, tmp_path / "out").done()
     found, _ = score(tmp_path / "out", "--keyframes", clip.keyframes)

@@ -141,6 +141,20 @@ def find_distances(pairs: Pairs, keyframes: Path, between: bool) -> Mapping[int,
     }
 
 
+def missing_between(pairs: Pairs, keyframes: Path) -> tuple[str, ...]:
+    """Ground truth without prediction whose stem lies, in natural order, between those of the outermost keyframes.
+
+    Raises:
+        UserError: two labels of one keyframe.
+    """
+    keys = sorted(pair_labels(pairs.stems, keyframes, allow_unmatched=True))
+    if not keys:
+        return pairs.missing
+    first, last = natural_key(pairs.stems[keys[0]]), natural_key(pairs.stems[keys[-1]])
+    stems = {name: frame_stem(label_stem(PurePosixPath(name).stem)) for name in pairs.missing}
+    return tuple(name for name, stem in stems.items() if first < natural_key(stem) < last)
+
+
 def _is_label(path: PurePosixPath) -> bool:
     return path.suffix.lower() == ".png" and not is_companion(path.stem) and instance_stem(path.stem) is None
 

@@ -25,7 +25,14 @@ from seglift.metrics.confusion import Confusion
 from seglift.metrics.instance_iou import CITYSCAPES_SIZES, InstanceIoU
 from seglift.video.clip import check_label_size
 from seglift.workflows.score.by_manifest import is_synthesized, pair_synthesized
-from seglift.workflows.score.files import find_distances, find_instances, list_labels, list_predictions, pair_trees
+from seglift.workflows.score.files import (
+    find_distances,
+    find_instances,
+    list_labels,
+    list_predictions,
+    missing_between,
+    pair_trees,
+)
 
 SHOW_PROGRESS_FROM = 50
 """Fewer frames are scored before anybody wonders."""
@@ -176,16 +183,17 @@ def _pair_folders(
     """Prediction, ground truth and distance (0: of no keyframe) of each frame, and ground truth without prediction."""
     predictions = list_predictions(prediction)
     pairs = pair_trees(predictions, list_labels(truth, f"give ground-truth PNGs named after {predictions.names[0]}"))
-    if pairs.missing and not allow_missing:
+    missing = missing_between(pairs, keyframes) if between and keyframes is not None else pairs.missing
+    if missing and not allow_missing:
         raise UserError(
-            f"{len(pairs.missing)} labels of {truth} have no prediction in {prediction} (first: {pairs.missing[0]}); "
+            f"{len(missing)} labels of {truth} have no prediction in {prediction} (first: {missing[0]}); "
             "predict them too or add --allow-missing"
         )
     if keyframes is None and (prediction / "frames.jsonl").is_file():
         say("keyframes are scored too, as they were drawn; add --keyframes DIR to leave them out")
     distances = find_distances(pairs, keyframes, between) if keyframes is not None else dict.fromkeys(pairs.found, 0)
     chosen = [(*files, distances[index]) for index, files in pairs.found.items() if index in distances]
-    return chosen, pairs.missing
+    return chosen, missing
 
 
 def score_frame(
