@@ -27,6 +27,7 @@ bench: $(VENV)/.installed  ## needs SEGLIFT_DATA, see benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/label_quality.py
 	$(BIN)/python benchmarks/label_speed.py
 	$(BIN)/python benchmarks/flow_error.py
+	$(BIN)/python benchmarks/motion_quality.py
 	$(BIN)/python benchmarks/loss_speed.py
 	$(BIN)/python benchmarks/loop_overhead.py
 	$(BIN)/python benchmarks/confusion_speed.py
