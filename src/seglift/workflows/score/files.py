@@ -118,6 +118,20 @@ def find_instances(label: Path) -> Path | None:
     return next((path for path in map(label.with_name, names) if path.is_file()), None)
 
 
+def find_predicted_instances(label: Path) -> Path | None:
+    """The instance PNG of a prediction, or None.
+
+    It lies beside the label (:func:`find_instances`), or has its name in the folder ``instances`` beside ``labels``
+    (``OUT/instances/STEM.png`` for ``OUT/labels/STEM.png``, and below these folders).
+    """
+    beside = find_instances(label)
+    root = next((folder for folder in label.parents if folder.name == "labels"), None)
+    if beside is not None or root is None:
+        return beside
+    parallel = root.with_name("instances") / label.relative_to(root)
+    return parallel if parallel.is_file() else find_instances(parallel)
+
+
 def find_distances(pairs: Pairs, keyframes: Path, between: bool) -> Mapping[int, int]:
     """Distance to the nearest keyframe by position of the prediction; what is not to be scored is left out.
 

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.table import Table
 
 from seglift.base.ahead import work_ahead
 from seglift.base.errors import UserError
@@ -28,11 +23,25 @@ from seglift.workflows.score.by_manifest import is_synthesized, pair_synthesized
 from seglift.workflows.score.files import (
     find_distances,
     find_instances,
+    find_predicted_instances,
     list_labels,
     list_predictions,
     missing_between,
     pair_trees,
 )
+from seglift.workflows.score.panoptic import PanopticScores, check_classes, read_panoptic, score_panoptic
+from seglift.workflows.score.text import mean_known, number, percent, render_table
+
+__all__ = [
+    "Scores",
+    "add_frame",
+    "format_scores",
+    "mean_known",
+    "percent",
+    "render_table",
+    "score_folders",
+    "score_frame",
+]
 
 SHOW_PROGRESS_FROM = 50
 """Fewer frames are scored before anybody wonders."""
@@ -51,6 +60,7 @@ class Scores:
         missing: ground truth left out because there was no prediction.
         instances: instance-level IoU of the frames whose ground truth has an instance file; None without any.
         instance_frames: number of these frames.
+        panoptic: panoptic quality and instance AP of the frames with instance files on both sides; None without any.
         disagreeing: pixels at which a ground-truth label and its instance file are of different classes.
     """
 
@@ -62,6 +72,7 @@ class Scores:
     missing: int = 0
     instances: InstanceIoU | None = None
     instance_frames: int = 0
+    panoptic: PanopticScores | None = None
     disagreeing: int = 0
 
     @classmethod
@@ -78,27 +89,28 @@ class Scores:
         """The contract of ``score --json``: fractions 0..1, null where a class or category is absent.
 
         With instance files also ``iiou`` and ``category_iiou`` (things only), their means, and where the average sizes
-        of objects come from.
+        of objects come from; with such files on both sides also ``panoptic`` and ``instances``.
         """
         instances = {} if self.instances is None else self._instance_numbers(self.instances)
         return {
             **_numbers(self.confusion, self.space),
-            "boundary_f": _number(self.boundary.mean()) if self.boundary is not None else None,
+            "boundary_f": number(self.boundary.mean()) if self.boundary is not None else None,
             "by_distance": {
                 str(distance): _numbers(confusion, self.space)
                 for distance, confusion in sorted(self.by_distance.items())
             },
             "frames": self.frames,
             **instances,
+            **({} if self.panoptic is None else self.panoptic.as_json()),
         }
 
     def _instance_numbers(self, instances: InstanceIoU) -> dict[str, Any]:
         classes, categories = self.instance_scores(instances)
         return {
-            "iiou": {name: _number(value) for name, value in classes.items()},
-            "category_iiou": {name: _number(value) for name, value in categories.items()},
-            "mean_iiou": _number(mean_known(classes.values())),
-            "mean_category_iiou": _number(mean_known(categories.values())),
+            "iiou": {name: number(value) for name, value in classes.items()},
+            "category_iiou": {name: number(value) for name, value in categories.items()},
+            "mean_iiou": number(mean_known(classes.values())),
+            "mean_category_iiou": number(mean_known(categories.values())),
             "average_sizes": "ground truth" if self.average_sizes() is None else "cityscapes",
         }
 
@@ -118,6 +130,8 @@ class Scores:
             self.by_distance[distance] = confusion if known is None else known + confusion
         if other.instances is not None:
             self.instances = other.instances if self.instances is None else self.instances + other.instances
+        if other.panoptic is not None:
+            self.panoptic = other.panoptic if self.panoptic is None else self.panoptic + other.panoptic
         self.frames += other.frames
         self.missing += other.missing
         self.instance_frames += other.instance_frames
@@ -140,7 +154,8 @@ def score_folders(
         prediction: an OUT of ``label`` or ``predict`` (its ``labels/`` is taken), a folder or tree of PNGs; or an OUT
             of ``synthesize``, whose pairs are scored where there is ground truth, and by distance.
         truth: folder or tree of ground-truth PNGs; stems are matched as in ``label``. Where ``*_instanceIds.png`` lie
-            beside them, things get the instance-level IoU, too.
+            beside them, things get the instance-level IoU, too, and where predictions also have instance files
+            (:func:`find_predicted_instances`), panoptic quality and instance AP are added.
         space_name: label space, a name or a file.
         keyframes: folder of the keyframes' labels: these frames are left out, and scores by distance added.
         between: only frames strictly between the first and the last keyframe.
@@ -148,7 +163,8 @@ def score_folders(
         tolerance: of boundary F, share of the image diagonal.
 
     Raises:
-        UserError: nothing to score, missing predictions, sizes that differ, ids outside the space.
+        UserError: nothing to score, missing predictions, sizes that differ, ids outside the space, instance files that
+            contradict their labels.
     """
     space = get_space(space_name)
     if not 0 < tolerance < 1:
@@ -174,6 +190,9 @@ def score_folders(
             bar.advance()
     if scores.disagreeing:
         say(f"ground-truth labels and instance files name different classes at {scores.disagreeing} pixels")
+    if scores.panoptic is not None and scores.panoptic.frames < scores.frames:
+        one_sided = scores.frames - scores.panoptic.frames
+        say(f"panoptic quality and AP leave out {one_sided} frames that lack an instance file on one side or both")
     return scores
 
 
@@ -201,10 +220,10 @@ def score_frame(
 ) -> Scores:
     """Scores of one frame of label files; ``distance`` 0 means: of no keyframe.
 
-    An instance file beside ``truth`` is taken into account.
+    An instance file beside ``truth`` is taken into account, and one of ``prediction`` where ``truth`` has one.
 
     Raises:
-        UserError: sizes differ or ids are outside the space.
+        UserError: sizes differ, ids are outside the space, or instance files of both sides contradict their labels.
     """
     true_index, index = read_label(truth, space), read_label(prediction, space)
     size = (true_index.shape[0], true_index.shape[1])
@@ -219,11 +238,15 @@ def score_frame(
         own.by_distance[distance] = own.confusion
     path = find_instances(truth)
     if path is not None:
-        raw, number = read_cityscapes(path, space)
+        raw, numbers = read_cityscapes(path, space)
         check_label_size(path, raw.shape, size)
         own.instances, own.instance_frames = InstanceIoU.empty(space), 1
-        own.instances.update(index, true_index, raw, number)
+        own.instances.update(index, true_index, raw, numbers)
         own.disagreeing = count_disagreement(space.decode(true_index), raw)
+        found = find_predicted_instances(prediction)
+        if found is not None:
+            check_classes(path, raw, truth, true_index, space)
+            own.panoptic = score_panoptic(space, read_panoptic(found, prediction, index, space), (raw, numbers))
     return own
 
 
@@ -239,23 +262,13 @@ def add_frame(scores: Scores, prediction: Path, truth: Path, distance: int) -> C
     return own.confusion
 
 
-def mean_known(values: Iterable[float]) -> float:
-    """Mean of the values that are not NaN; NaN without any."""
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
 def _numbers(confusion: Confusion, space: LabelSpace) -> dict[str, Any]:
     return {
-        "miou": _number(confusion.miou()),
-        "pixel_accuracy": _number(confusion.pixel_accuracy()),
-        "mean_accuracy": _number(confusion.mean_accuracy()),
-        "iou": {name: _number(value) for name, value in zip(space.train_names, confusion.iou(), strict=True)},
-        "category_iou": {name: _number(v) for name, v in confusion.category_iou(space.categories).items()},
+        "miou": number(confusion.miou()),
+        "pixel_accuracy": number(confusion.pixel_accuracy()),
+        "mean_accuracy": number(confusion.mean_accuracy()),
+        "iou": {name: number(value) for name, value in zip(space.train_names, confusion.iou(), strict=True)},
+        "category_iou": {name: number(v) for name, v in confusion.category_iou(space.categories).items()},
     }
 
 
@@ -277,6 +290,8 @@ def format_scores(scores: Scores) -> str:
         lines.append(render_table("IoU by category", ("category", "IoU"), _percents(categories)))
     if scores.instances is not None:
         lines += _instance_lines(scores, scores.instances)
+    if scores.panoptic is not None:
+        lines += scores.panoptic.lines(scores.frames)
     if scores.by_distance:
         by_distance = (
             (str(k), percent(c.miou()), percent(c.pixel_accuracy())) for k, c in sorted(scores.by_distance.items())
@@ -305,20 +320,3 @@ def _percents(values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
 def _class_rows(confusion: Confusion, space: LabelSpace) -> Iterator[tuple[str, str]]:
     for name, value in zip(space.train_names, confusion.iou(), strict=True):
         yield name, percent(float(value))
-
-
-def percent(fraction: float) -> str:
-    """A fraction 0..1 as percent with one decimal; NaN is ``absent``."""
-    return "absent" if math.isnan(fraction) else f"{100.0 * fraction:.1f}"
-
-
-def render_table(title: str, header: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
-    """A plain-text table; the first column is left-aligned, the others right-aligned."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for position, name in enumerate(header):
-        table.add_column(name, justify="left" if position == 0 else "right")
-    for row in rows:
-        table.add_row(*row)
-    text = StringIO()
-    Console(file=text, width=100).print(table)
-    return text.getvalue().rstrip()
