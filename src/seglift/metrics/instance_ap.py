@@ -103,8 +103,8 @@ class InstanceAP:
         self._append(
             prediction.train_ids[single],
             np.array([given.get(key, DEFAULT_SCORE) for key in keys], np.float64),
-            (found[0] > THRESHOLDS)[single].astype(np.int64),
-            ((found[1] <= THRESHOLDS) & (excused <= THRESHOLDS))[single].astype(np.int64),
+            (found > THRESHOLDS)[single].astype(np.int64),
+            ((found <= THRESHOLDS) & (excused <= THRESHOLDS))[single].astype(np.int64),
         )
         self.objects += np.bincount(truth.train_ids[counted], minlength=self.space.num_train)
 
@@ -137,22 +137,21 @@ class InstanceAP:
     def _is_object(self, segments: Segments) -> NDArray[np.bool_]:
         return (segments.numbers > 0) & np.isin(segments.train_ids, self.space.thing_train_ids)
 
-    def _compare(self, overlaps: Overlaps, counted: NDArray[np.bool_]) -> tuple[NDArray[np.float64], Scores]:
-        """Per predicted segment: highest IoU, [2, S, 1], with a counted true object and with any of its class (also
-        groups and small ones); and the share of it, [S, 1], that lies on what need not be found.
+    def _compare(self, overlaps: Overlaps, counted: NDArray[np.bool_]) -> tuple[Scores, Scores]:
+        """Per predicted segment, each [S, 1]: highest IoU with a counted true object of its class, and the share of it
+        that lies on what need not be found; that is above any threshold where the IoU with a group or small object is.
         """
         truth, prediction, predicted = overlaps.truth, overlaps.prediction, overlaps.predicted
         true_class = truth.train_ids[overlaps.true]
         same = (true_class == prediction.train_ids[predicted]) & (true_class != IGNORE_TRAIN_ID)
         iou = overlaps.pixels / (truth.pixels[overlaps.true] + prediction.pixels[predicted] - overlaps.pixels)
-        found = np.zeros((2, prediction.pixels.size))
-        np.maximum.at(found[0], predicted, np.where(same & counted[overlaps.true], iou, 0.0))
-        np.maximum.at(found[1], predicted, np.where(same, iou, 0.0))
+        found = np.zeros(prediction.pixels.size)
+        np.maximum.at(found, predicted, np.where(same & counted[overlaps.true], iou, 0.0))
         group, small = truth.numbers == 0, truth.pixels < SMALLEST
         void = group[overlaps.true] & (true_class == IGNORE_TRAIN_ID)
         times = void.astype(np.int64) + same * (group.astype(np.int64) + small)[overlaps.true]
         ignored = np.bincount(predicted, weights=times * overlaps.pixels, minlength=prediction.pixels.size)
-        return found[:, :, None], (ignored / prediction.pixels)[:, None]
+        return found[:, None], (ignored / prediction.pixels)[:, None]
 
     def _append(self, classes: Counts, scores: Scores, hits: Counts, false: Counts) -> None:
         """Adds predictions; those of one class with one score are counted together."""
