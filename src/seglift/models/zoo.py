@@ -6,9 +6,10 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from seglift.base.errors import UserError
 from seglift.base.seeding import derive_seed
@@ -18,6 +19,10 @@ from seglift.models.deeplab import DeepLabV3, DeepLabV3Plus
 from seglift.models.multi_scale_attention import hrnet_ocr_msa
 from seglift.models.network import SegmentationNetwork
 from seglift.models.ocr_networks import hrnet_ocr, ocr
+from seglift.models.refiner import RefinerNetwork
+
+COMPACT_RESIDUAL = 5.0
+"""Logit by which the compact refiner trusts the labels it is given at first: about 0.93 among a dozen classes."""
 
 NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
     "compact_deeplab": CompactDeepLab,
@@ -33,6 +38,15 @@ NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
     "ocr_resnext50": partial(ocr, encoder="resnext50_32x4d", output_stride=8),
 }
 
+REFINERS: dict[str, Callable[..., RefinerNetwork]] = {
+    "refiner_paper": RefinerNetwork,
+    "refiner_compact": partial(
+        RefinerNetwork, width=8, n_down=3, blocks=3, kernel=3, norm="batch", residual=COMPACT_RESIDUAL
+    ),
+}
+
+Network = TypeVar("Network", bound=nn.Module)
+
 
 def build(config: Mapping[str, Any], seed: int | None = None) -> SegmentationNetwork:
     """Builds the network that ``config`` describes.
@@ -47,10 +61,19 @@ def build(config: Mapping[str, Any], seed: int | None = None) -> SegmentationNet
         UserError: unknown architecture (the names are listed), arguments that its constructor does not have or that are
             of another type, or values from which it cannot be built.
     """
+    return _build(NETWORKS, config, seed)
+
+
+def build_refiner(config: Mapping[str, Any], seed: int | None = None) -> RefinerNetwork:
+    """Builds the refiner that ``config`` describes; as :func:`build`, with the names of :data:`REFINERS`."""
+    return _build(REFINERS, config, seed)
+
+
+def _build(table: Mapping[str, Callable[..., Network]], config: Mapping[str, Any], seed: int | None) -> Network:
     name, arguments = str(config.get("architecture")), dict(config.get("arguments", {}))
-    constructor = NETWORKS.get(name)
+    constructor = table.get(name)
     if constructor is None:
-        raise UserError(f"no network is called {name!r}; choose one of: {', '.join(sorted(NETWORKS))}")
+        raise UserError(f"no network is called {name!r}; choose one of: {', '.join(sorted(table))}")
     try:
         inspect.signature(constructor).bind(**arguments)
     except TypeError as error:
@@ -64,7 +87,7 @@ def build(config: Mapping[str, Any], seed: int | None = None) -> SegmentationNet
         return _construct(name, constructor, arguments)
 
 
-def _check_types(name: str, constructor: Callable[..., SegmentationNetwork], arguments: Mapping[str, Any]) -> None:
+def _check_types(name: str, constructor: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> None:
     for argument, parameter in inspect.signature(constructor).parameters.items():
         expected, fits = KINDS[parameter.annotation]
         if argument in arguments and not fits(arguments[argument]):
@@ -74,9 +97,7 @@ def _check_types(name: str, constructor: Callable[..., SegmentationNetwork], arg
             )
 
 
-def _construct(
-    name: str, constructor: Callable[..., SegmentationNetwork], arguments: Mapping[str, Any]
-) -> SegmentationNetwork:
+def _construct(name: str, constructor: Callable[..., Network], arguments: Mapping[str, Any]) -> Network:
     try:
         return constructor(**arguments)
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
