@@ -98,6 +98,38 @@ def test_gaps_are_the_unlabelled_frames_between_their_keyframes(keyframes: set[i
         assert gap.right == min(after, default=None)
 
 
+def test_gaps_end_at_cuts():
+    assert find_gaps([2, 8], 10, [5]) == [
+        Gap(None, 2, 0, 2),
+        Gap(2, None, 3, 5),
+        Gap(None, 8, 5, 8),
+        Gap(8, None, 9, 10),
+    ]
+    assert find_gaps([0, 9], 10, [3, 7]) == [Gap(0, None, 1, 3), Gap(None, None, 3, 7), Gap(None, 9, 7, 9)]
+    assert find_gaps([4, 5], 8, [5]) == [Gap(None, 4, 0, 4), Gap(5, None, 6, 8)]
+    assert find_gaps([3], 6, [3]) == [Gap(None, None, 0, 3), Gap(3, None, 4, 6)]
+
+
+@given(
+    keyframes=st.sets(st.integers(0, 40), min_size=1),
+    cuts=st.sets(st.integers(1, 49), max_size=6),
+    beyond=st.integers(9),
+)
+def test_no_gap_reaches_over_a_cut(keyframes: set[int], cuts: set[int], beyond: int):
+    length = 41 + min(beyond, 30)
+    gaps = find_gaps(sorted(keyframes), length, sorted(cuts))
+    assert [index for gap in gaps for index in range(gap.start, gap.stop)] == [
+        index for index in range(length) if index not in keyframes
+    ]
+    bounds = [0, *sorted(cuts), length]
+    for gap in gaps:
+        assert gap.stop > gap.start
+        first, stop = next((a, b) for a, b in pairwise(bounds) if a <= gap.start < b)
+        assert gap.stop <= stop
+        assert gap.left == max((k for k in keyframes if first <= k < gap.start), default=None)
+        assert gap.right == min((k for k in keyframes if gap.stop <= k < stop), default=None)
+
+
 # ---- what a walk gives
 
 
@@ -503,3 +535,41 @@ def test_others_are_not_shown_what_they_do_not_want(tmp_path: Path, walker: Walk
 
     walk(replace(walker, frame=frame, length=9), Gap(2, 5, 3, 5), tmp_path / "a")
     assert read == {2, 3, 4, 5}
+
+
+# ---- scenes
+
+
+class Reaching:
+    """An estimator that looks further back and remembers what it was shown."""
+
+    wants_previous = True
+
+    def __init__(self, estimator) -> None:
+        self._estimator = estimator
+        self.shown: list[Tensor | None] = []
+
+    def __call__(self, source: Tensor, target: Tensor, previous: Tensor | None = None) -> Tensor:
+        self.shown.append(previous)
+        return self._estimator(source, target, previous)
+
+
+@pytest.mark.parametrize("gap", [Gap(2, 6, 3, 6), Gap(2, None, 3, 7), Gap(None, 6, 2, 6)])
+def test_an_estimator_is_not_shown_another_scene(tmp_path: Path, walker: Walker, gap: Gap):
+    reaching = Reaching(walker.estimator)
+    walker = replace(walker, estimator=reaching, length=9, cuts=frozenset({2, 7}))
+    walk(walker, gap, tmp_path)
+    others = [walker.frame(index) for index in (0, 1, 7, 8)]
+    shown = [image for image in reaching.shown if image is not None]
+    assert shown
+    assert not any(torch.equal(image, other) for image in shown for other in others)
+
+
+@pytest.mark.parametrize("gap", [Gap(0, 6, 1, 6), Gap(0, None, 1, 6), Gap(None, 6, 0, 6)])
+def test_labels_stay_on_a_frame_that_repeats_the_one_before(tmp_path: Path, walker: Walker, gap: Gap):
+    walker = replace(walker, repeats=frozenset({3, 4}))
+    sides = walk(walker, gap, tmp_path)
+    for index in (3, 4):
+        for state, twin in zip(sides[index], sides[2], strict=True):
+            assert_same(state, twin)
+    assert not {(2, 3), (3, 2), (3, 4), (4, 3)} & set(walker.estimator.asked)

@@ -4,11 +4,15 @@ An open end (before the first keyframe, after the last) is one pass away from it
 takes two: forward from the left one, spilling what the right side will need (labels carried so far, and the motion in
 the other direction, so that each flow is computed once), then backward from the right one, meeting the spilled labels
 frame by frame. Every ``CHECKPOINT_EVERY`` frames the state is written, so that an interrupted walk goes on from there.
+
+Nothing is carried across a scene cut: a gap ends there as at an end of the clip. On a frame that repeats the one before
+labels stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -37,11 +41,11 @@ CHECKPOINT_EVERY = 16
 
 @dataclass(frozen=True)
 class Gap:
-    """Unlabelled frames between two neighbouring keyframes, or at an open end.
+    """Unlabelled frames between two neighbouring keyframes, or at an open end of a scene.
 
     Attributes:
-        left: index of the keyframe before, None at the start of the clip.
-        right: index of the keyframe after, None at the end of the clip.
+        left: index of the keyframe before, None where the scene has none.
+        right: index of the keyframe after, None where the scene has none.
         start: first frame of the gap.
         stop: one past its last frame.
     """
@@ -80,14 +84,26 @@ class BothSides:
         return self.frame(self.index)
 
 
-def find_gaps(keyframes: list[int], length: int) -> list[Gap]:
-    """The gaps of a clip of ``length`` frames with sorted, distinct ``keyframes`` (at least one), in order."""
-    gaps = [Gap(left, right, left + 1, right) for left, right in pairwise(keyframes) if right - left > 1]
-    if keyframes[0] > 0:
-        gaps.insert(0, Gap(None, keyframes[0], 0, keyframes[0]))
-    if keyframes[-1] + 1 < length:
-        gaps.append(Gap(keyframes[-1], None, keyframes[-1] + 1, length))
-    return gaps
+def find_gaps(keyframes: Sequence[int], length: int, cuts: Sequence[int] = ()) -> list[Gap]:
+    """The gaps of a clip in order.
+
+    Args:
+        keyframes: indices of the labelled frames, rising.
+        length: number of frames of the clip.
+        cuts: first frame of every scene but the first, rising, above 0 and below ``length``.
+
+    Returns:
+        Every frame but the keyframes in one gap; no gap reaches over a cut, and a scene without keyframe is one gap.
+    """
+    gaps = []
+    for first, stop in pairwise((0, *cuts, length)):
+        inside = keyframes[bisect_left(keyframes, first) : bisect_left(keyframes, stop)]
+        if inside:
+            sides = pairwise((None, *inside, None))
+            gaps += [Gap(a, b, first if a is None else a + 1, stop if b is None else b) for a, b in sides]
+        else:
+            gaps.append(Gap(None, None, first, stop))
+    return [gap for gap in gaps if gap.stop > gap.start]
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,8 @@ class Walker:
         max_distance: frames further than this from a keyframe get nothing from it; None for no limit.
         length: number of frames of the clip, so that an estimator that looks further back is shown the frames beyond
             the gap; with None it sees no frame but those of the walk.
+        cuts: first frames of scenes; such an estimator is not shown a frame of another scene.
+        repeats: frames that show what the frame before shows: nothing moves, and they are no further from a keyframe.
     """
 
     frame: GetFrame
@@ -118,6 +136,8 @@ class Walker:
     observe: bool = True
     max_distance: int | None = None
     length: int | None = None
+    cuts: frozenset[int] = frozenset()
+    repeats: frozenset[int] = frozenset()
 
     def walk(self, gap: Gap, spill: Spill, done: frozenset[int] = frozenset()) -> Iterator[BothSides]:
         """Gives what the sides say about each frame of ``gap`` that is not in ``done``, in the order of the walk.
@@ -155,7 +175,7 @@ class Walker:
         state, first = self._resume(indices, "state", spill, done)
         for position, (_, motion) in self._motions(indices, first):
             index, source = indices[position], indices[position - 1]
-            state = self.propagator.step(state, FramePair(self.frame, source, index), motion)
+            state = self._step(state, FramePair(self.frame, source, index), motion)
             if index not in done:
                 yield index, self._observed(state, index)
             self._checkpoint(indices, position, "state", state, spill)
@@ -177,7 +197,7 @@ class Walker:
         for position in range(begin, len(indices)):
             index = indices[position]
             motion = _load(spill, "motion", index, device)
-            state = self.propagator.step(state, FramePair(frame, index + 1, index), unpack_motion(motion))
+            state = self._step(state, FramePair(frame, index + 1, index), unpack_motion(motion))
             if index not in done:
                 earlier = None
                 if index <= last:
@@ -202,7 +222,7 @@ class Walker:
                 if index - 1 > left:
                     spill.save("frame", index - 1, partial(_pack_frame, self.frame(index - 1)))
             if index <= last:
-                state = self.propagator.step(state, FramePair(self.frame, index - 1, index), motion)
+                state = self._step(state, FramePair(self.frame, index - 1, index), motion)
                 spill.save("left", index, partial(pack_state, self._observed(state, index), exact=False))
                 self._checkpoint(indices, position, "forward", state, spill)
         spill.save("whole", right, lambda: {"whole": torch.ones(1)})
@@ -219,6 +239,8 @@ class Walker:
         def estimate(position: int) -> tuple[int, tuple[StepMotion, StepMotion]]:
             with torch.inference_mode():
                 source, target = self.frame(indices[position - 1]), self.frame(indices[position])
+                if max(indices[position - 1], indices[position]) in self.repeats:
+                    return position, (_no_motion(source), _no_motion(source))
                 around = self._beyond(indices, position - 2), self._beyond(indices, position + 1)
                 onto_target, onto_source = estimate_pair(self.estimator, source, target, *around)
             return position, (onto_source, onto_target)
@@ -230,7 +252,15 @@ class Walker:
         """Frame at ``position`` of a walk or one step beyond it, for estimators that look further; None without one."""
         index = indices.start + position * indices.step
         inside = index in indices if self.length is None else 0 <= index < self.length
+        if position < 0 or index not in indices:
+            towards = index + (indices.step if position < 0 else -indices.step)
+            inside = inside and max(index, towards) not in self.cuts
         return self.frame(index) if inside and wants_previous(self.estimator) else None
+
+    def _step(self, state: Propagated, frames: FramePair, motion: StepMotion) -> Propagated:
+        if max(frames.source_index, frames.target_index) in self.repeats:
+            return state
+        return self.propagator.step(state, frames, motion)
 
     def _resume(self, indices: range, kind: str, spill: Spill, done: frozenset[int] | None) -> tuple[Propagated, int]:
         """State to go on from, and the position in ``indices`` of the first step still to do.
@@ -274,6 +304,13 @@ class SpilledFrames:
             image = self._frame(index) if arrays is None else arrays["image"].permute(0, 3, 1, 2)
             self._kept = {known: self._kept[known] for known in list(self._kept)[-1:]} | {index: image}
         return self._kept[index]
+
+
+def _no_motion(image: Tensor) -> StepMotion:
+    """The step between two frames ``[1, 3, H, W]`` that show the same."""
+    height, width = image.shape[-2:]
+    still = torch.zeros((1, height, width, 2), device=image.device).permute(0, 3, 1, 2)
+    return StepMotion(still, torch.zeros((1, height, width), device=image.device))
 
 
 def _pack_frame(image: Tensor) -> dict[str, Tensor]:
