@@ -86,6 +86,33 @@ def test_scores_equal_set_arithmetic(prediction, truth):
         assert all(map(math.isnan, (confusion.miou(), confusion.mean_accuracy(), confusion.pixel_accuracy())))
 
 
+@given(maps(st.sampled_from([0, 1, 2, 3, 255])), maps(st.sampled_from([0, 1, 2, 255])), st.integers(1, 12))
+def test_present_miou_equals_set_arithmetic(prediction, truth, least):
+    confusion = Confusion.empty(4)
+    confusion.update(prediction, truth)
+    valid, ious = truth != 255, []
+    for c in range(4):
+        p, t = (prediction == c) & valid, truth == c
+        if t.sum() >= least:
+            ious.append((p & t).sum() / (p | t).sum())
+    found = confusion.present_miou(least)
+    assert found == pytest.approx(np.mean(ious)) if ious else math.isnan(found)
+
+
+def test_a_class_is_present_from_50_pixels_on():
+    truth = np.repeat(np.array([0, 1, 2], np.uint8), [100, 50, 49])
+    confusion = Confusion.empty(3)
+    confusion.update(np.zeros(199, np.uint8), truth)
+    assert confusion.present_miou() == pytest.approx((100 / 199 + 0) / 2)
+
+
+def test_merging_by_distance():
+    one, two = Confusion(np.eye(2, 3, dtype=np.int64)), Confusion(2 * np.eye(2, 3, dtype=np.int64))
+    merged = module.merge_by_distance({1: one, 2: one}, {2: two, 3: two})
+    assert {key: value.counts[0, 0] for key, value in merged.items()} == {1: 1, 2: 3, 3: 2}
+    assert one.counts.sum() == 2
+
+
 def test_bad_input_is_refused():
     confusion = Confusion.empty(3)
     good = np.zeros((2, 2), np.uint8)

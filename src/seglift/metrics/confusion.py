@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _IGNORE = 255
+PRESENT_FROM = 50
+"""Pixels of the ground truth from which a class counts as present in a frame."""
 _EXACT_COUNTS = 1 << 24
 """OpenCV gives histograms as float32, in which no larger number of pixels is counted exactly."""
 
@@ -72,7 +74,7 @@ class Confusion:
                 f"prediction and truth must be uint8 of one shape, got {prediction.dtype} {prediction.shape} "
                 f"and {truth.dtype} {truth.shape}"
             )
-        table = _joint_histogram(truth, prediction)
+        table = joint_histogram(truth, prediction)
         size = self.num_classes
         if table[size:_IGNORE].any():
             wrong = int(np.flatnonzero(table[size:_IGNORE].any(axis=1))[0]) + size
@@ -94,6 +96,19 @@ class Confusion:
     def miou(self) -> float:
         """Mean of :meth:`iou` over the classes that occur; NaN where none does."""
         return _mean(self.iou())
+
+    def present_miou(self, min_pixels: int = PRESENT_FROM) -> float:
+        """Mean of :meth:`iou` over the classes with ``min_pixels`` of ground truth or more; NaN where none has.
+
+        For single frames, where a class of a few pixels, or one predicted alone, would weigh as much as the road.
+
+        Example:
+            >>> import numpy as np
+            >>> confusion = Confusion(np.array([[60, 20, 10, 0], [0, 9, 0, 0], [0, 0, 0, 0]]))
+            >>> round(confusion.present_miou(), 4), round(confusion.miou(), 4)
+            (0.6667, 0.3257)
+        """
+        return _mean(self.iou()[self.counts.sum(axis=1) >= min_pixels])
 
     def pixel_accuracy(self) -> float:
         """Share of valid ground truth pixels predicted right, 0..1; NaN without any."""
@@ -127,8 +142,18 @@ class Confusion:
         return scores
 
 
-def _joint_histogram(rows: NDArray[np.uint8], columns: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How often each pair of values occurs, int64 [256, 256]; a third of the time of one ``numpy.bincount``."""
+def merge_by_distance(first: Mapping[int, Confusion], second: Mapping[int, Confusion]) -> dict[int, Confusion]:
+    """Confusions by distance (or another key) added up; what one side lacks is taken from the other."""
+    return {**first, **{key: first[key] + value if key in first else value for key, value in second.items()}}
+
+
+def joint_histogram(rows: NDArray[np.uint8], columns: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How often each pair of values occurs, int64 [256, 256]; a third of the time of one ``numpy.bincount``.
+
+    Args:
+        rows: uint8, any shape; its values number the rows of the table.
+        columns: uint8, the same shape.
+    """
     table = np.zeros((256, 256), np.int64)
     flat = [values.reshape(1, -1) for values in (rows, columns)]
     for start in range(0, rows.size, _EXACT_COUNTS):
