@@ -28,6 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--between", action="store_true", help="only frames strictly between first and last keyframe")
     parser.add_argument("--allow-missing", action="store_true", help="leave out ground truth without prediction")
     parser.add_argument(
+        "--with-ignore",
+        action="store_true",
+        help="also score void as a class of its own, all kinds of it together (elsewhere void of GT is left out; void "
+        "predicted where GT has a class is wrong in both)",
+    )
+    parser.add_argument(
         "--boundary-tolerance",
         type=float,
         default=0.005,
@@ -50,6 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         between=arguments.between,
         allow_missing=arguments.allow_missing,
         tolerance=arguments.boundary_tolerance,
+        with_ignore=arguments.with_ignore,
     )
     if arguments.json is not None:
         write_json(arguments.json, scores.as_json())

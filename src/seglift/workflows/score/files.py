@@ -124,12 +124,22 @@ def find_predicted_instances(label: Path) -> Path | None:
     It lies beside the label (:func:`find_instances`), or has its name in the folder ``instances`` beside ``labels``
     (``OUT/instances/STEM.png`` for ``OUT/labels/STEM.png``, and below these folders).
     """
-    beside = find_instances(label)
-    root = next((folder for folder in label.parents if folder.name == "labels"), None)
-    if beside is not None or root is None:
+    beside, parallel = find_instances(label), _find_parallel(label, "instances")
+    if beside is not None or parallel is None:
         return beside
-    parallel = root.with_name("instances") / label.relative_to(root)
     return parallel if parallel.is_file() else find_instances(parallel)
+
+
+def find_confidence(label: Path) -> Path | None:
+    """``OUT/confidence/STEM.png`` of a prediction ``OUT/labels/STEM.png`` (and below these folders), or None."""
+    parallel = _find_parallel(label, "confidence")
+    return parallel if parallel is not None and parallel.is_file() else None
+
+
+def _find_parallel(label: Path, folder: str) -> Path | None:
+    """Where ``folder`` beside ``labels`` would have the label's file; None where no folder above is ``labels``."""
+    root = next((above for above in label.parents if above.name == "labels"), None)
+    return None if root is None else root.with_name(folder) / label.relative_to(root)
 
 
 def find_distances(pairs: Pairs, keyframes: Path, between: bool) -> Mapping[int, int]:
