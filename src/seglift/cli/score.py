@@ -34,6 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "predicted where GT has a class is wrong in both)",
     )
     parser.add_argument(
+        "--frames",
+        type=Path,
+        metavar="FRAMES",
+        help="PRED's video file or folder of images; adds temporal consistency: each prediction against the one of the "
+        "frame before, carried by motion, where that can be seen (needs no ground truth)",
+    )
+    parser.add_argument(
+        "--motion", metavar="M", help="motion of temporal consistency: dis, raft, sdcnet:CKPT (default: dis)"
+    )
+    parser.add_argument(
         "--boundary-tolerance",
         type=float,
         default=0.005,
@@ -57,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
         allow_missing=arguments.allow_missing,
         tolerance=arguments.boundary_tolerance,
         with_ignore=arguments.with_ignore,
+        frames=arguments.frames,
+        motion=arguments.motion,
     )
     if arguments.json is not None:
         write_json(arguments.json, scores.as_json())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from seglift.base.ahead import work_ahead
 from seglift.base.errors import UserError
@@ -23,6 +26,7 @@ from seglift.workflows.score.frame import ScoredFrame, score_frame
 from seglift.workflows.score.notes import FRAMES_NAME, NOTHING_NOTED, FrameNote, read_notes
 from seglift.workflows.score.scores import Scores
 from seglift.workflows.score.tables import format_scores
+from seglift.workflows.score.temporal import Neighbours
 from seglift.workflows.score.text import mean_known, percent, render_table
 
 __all__ = [
@@ -48,6 +52,8 @@ def score_folders(
     allow_missing: bool = False,
     tolerance: float = TOLERANCE,
     with_ignore: bool = False,
+    frames: Path | None = None,
+    motion: str | None = None,
 ) -> Scores:
     """Scores label PNGs.
 
@@ -63,16 +69,22 @@ def score_folders(
         allow_missing: leave out ground truth that has no prediction, instead of refusing.
         tolerance: of boundary F, share of the image diagonal.
         with_ignore: also score void as a class of its own.
+        frames: the predictions' video file or folder of images; adds temporal consistency, for which no ground truth
+            is needed: over all neighbouring frames with predictions, those that ``keyframes`` and ``between`` leave
+            out apart.
+        motion: of temporal consistency, a name of :data:`seglift.motion.named.MOTION_NAMES`; None is ``dis``.
 
     Raises:
         UserError: nothing to score, missing predictions, sizes that differ, ids outside the space, instance files that
-            contradict their labels.
+            contradict their labels; frames or motion cannot be had.
     """
     space = get_space(space_name)
     if not 0 < tolerance < 1:
         raise UserError(f"--boundary-tolerance is {tolerance}, expected above 0 and below 1; 0.005 is usual")
     if between and keyframes is None:
         raise UserError("--between needs to know the keyframes; add --keyframes DIR")
+    if motion is not None and frames is None:
+        raise UserError("--motion is for temporal consistency, which needs the frames; add --frames FRAMES")
     if is_synthesized(prediction):
         if keyframes is not None:
             raise UserError(
@@ -80,17 +92,22 @@ def score_folders(
                 "ones; leave --keyframes out"
             )
         found, missing = pair_synthesized(prediction, truth)
-        chosen = [ScoredFrame(*files) for files in found]
+        selection = _Selection([ScoredFrame(*files) for files in found], missing, (), None)
     else:
-        chosen, missing = _pair_folders(prediction, truth, keyframes, between, allow_missing)
-    if not chosen:
+        selection = _select(prediction, truth, keyframes, between, allow_missing)
+    if not selection.frames:
         raise UserError(f"no frame of {prediction} is left to score against {truth}; check stems and keyframes")
+    neighbours = None if frames is None else _find_neighbours(frames, prediction, selection, motion or "dis")
     scores = Scores.empty(space, tolerance)
-    scores.missing = len(missing)
-    with ProgressBar(len(chosen), "scoring", "frames", quiet=len(chosen) < SHOW_PROGRESS_FROM) as bar:
-        for one in work_ahead(lambda frame: score_frame(space, frame, tolerance, with_ignore), chosen, worker_count()):
+    scores.missing = len(selection.missing)
+    count = len(selection.frames)
+    with ProgressBar(count, "scoring", "frames", quiet=count < SHOW_PROGRESS_FROM) as bar:
+        work = partial(score_frame, space, tolerance=tolerance, with_ignore=with_ignore)
+        for one in work_ahead(work, selection.frames, worker_count()):
             scores += one
             bar.advance()
+    if neighbours is not None:
+        scores.temporal = neighbours.score(space)
     if keyframes is None and (prediction / FRAMES_NAME).is_file():
         say("keyframes are scored too, as they were drawn; add --keyframes DIR to leave them out")
     if scores.disagreeing:
@@ -101,10 +118,24 @@ def score_folders(
     return scores
 
 
-def _pair_folders(
-    prediction: Path, truth: Path, keyframes: Path | None, between: bool, allow_missing: bool
-) -> tuple[list[ScoredFrame], tuple[str, ...]]:
-    """The frames to be scored, and ground truth without prediction."""
+@dataclass(frozen=True)
+class _Selection:
+    """What is left to score.
+
+    Attributes:
+        frames: with ground truth.
+        missing: ground truth without prediction.
+        predictions: with or without ground truth.
+        folder: of the predictions; None where there are several.
+    """
+
+    frames: list[ScoredFrame]
+    missing: tuple[str, ...]
+    predictions: Sequence[Path]
+    folder: Path | None
+
+
+def _select(prediction: Path, truth: Path, keyframes: Path | None, between: bool, allow_missing: bool) -> _Selection:
     predictions = list_predictions(prediction)
     pairs = pair_trees(predictions, list_labels(truth, f"give ground-truth PNGs named after {predictions.names[0]}"))
     missing = missing_between(pairs, keyframes) if between and keyframes is not None else pairs.missing
@@ -113,14 +144,25 @@ def _pair_folders(
             f"{len(missing)} labels of {truth} have no prediction in {prediction} (first: {missing[0]}); "
             "predict them too or add --allow-missing"
         )
-    distances = find_distances(pairs, keyframes, between) if keyframes is not None else dict.fromkeys(pairs.found, 0)
+    paths = [predictions.root / name for name in predictions.names]
+    everything = dict.fromkeys(range(len(paths)), 0)
+    distances = everything if keyframes is None else find_distances(pairs, keyframes, between)
     notes = read_notes(predictions.root)
-    chosen = [
-        ScoredFrame(*files, distances[index], notes.get(PurePosixPath(predictions.names[index]).stem, NOTHING_NOTED))
+    frames = [
+        ScoredFrame(*files, distances[index], notes.get(paths[index].stem, NOTHING_NOTED))
         for index, files in pairs.found.items()
         if index in distances
     ]
-    return chosen, missing
+    return _Selection(frames, missing, [paths[index] for index in distances], paths[0].parent if pairs.flat else None)
+
+
+def _find_neighbours(frames: Path, prediction: Path, selection: _Selection, motion: str) -> Neighbours:
+    if selection.folder is None:
+        raise UserError(
+            f"--frames needs the predictions of one clip, but {prediction} holds several clips or single frames; "
+            "score them one by one"
+        )
+    return Neighbours(frames, selection.folder, frozenset(selection.predictions), motion)
 
 
 def add_frame(

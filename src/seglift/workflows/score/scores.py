@@ -13,10 +13,11 @@ from seglift.metrics.estimate_error import EstimateError
 from seglift.metrics.instance_iou import CITYSCAPES_SIZES, InstanceIoU
 from seglift.workflows.score.confidence import ConfidenceScores, estimate_json
 from seglift.workflows.score.panoptic import PanopticScores
+from seglift.workflows.score.temporal import TemporalScores
 from seglift.workflows.score.text import mean_known, number
 from seglift.workflows.score.with_ignore import WithIgnore
 
-Addend = TypeVar("Addend", InstanceIoU, PanopticScores, WithIgnore, ConfidenceScores)
+Addend = TypeVar("Addend", InstanceIoU, PanopticScores, WithIgnore, ConfidenceScores, TemporalScores)
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Scores:
         with_ignore: void as a class of its own; None where it was not asked for.
         confidence: of the frames that have confidence and that no human drew; None without any.
         estimate: estimated against true mIoU of the frames that have an estimate and that no human drew.
+        temporal: consistency of neighbouring frames; None where it was not asked for.
     """
 
     space: LabelSpace
@@ -52,6 +54,7 @@ class Scores:
     with_ignore: WithIgnore | None = None
     confidence: ConfidenceScores | None = None
     estimate: EstimateError = field(default_factory=EstimateError)
+    temporal: TemporalScores | None = None
 
     @classmethod
     def empty(cls, space: LabelSpace, tolerance: float = TOLERANCE) -> Scores:
@@ -68,7 +71,7 @@ class Scores:
 
         With instance files also ``iiou`` and ``category_iiou`` (things only), their means, and where the average sizes
         of objects come from; with such files on both sides also ``panoptic`` and ``instances``. Where they were asked
-        for or can be had, ``with_ignore``, ``confidence`` and ``estimated_miou``.
+        for or can be had, ``with_ignore``, ``temporal_consistency``, ``confidence`` and ``estimated_miou``.
         """
         instances = {} if self.instances is None else self._instance_numbers(self.instances)
         return {
@@ -82,6 +85,7 @@ class Scores:
             **instances,
             **({} if self.panoptic is None else self.panoptic.as_json()),
             **({} if self.with_ignore is None else {"with_ignore": self.with_ignore.as_json()}),
+            **({} if self.temporal is None else {"temporal_consistency": self.temporal.as_json()}),
             **({} if self.confidence is None else {"confidence": self.confidence.as_json()}),
             **({} if self.estimate.frames == 0 else {"estimated_miou": estimate_json(self.estimate)}),
         }
@@ -113,6 +117,7 @@ class Scores:
         self.with_ignore = _sum(self.with_ignore, other.with_ignore)
         self.confidence = _sum(self.confidence, other.confidence)
         self.estimate += other.estimate
+        self.temporal = _sum(self.temporal, other.temporal)
         self.frames += other.frames
         self.missing += other.missing
         self.instance_frames += other.instance_frames

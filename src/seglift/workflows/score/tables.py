@@ -27,6 +27,8 @@ def format_scores(scores: Scores) -> str:
         lines.append(f"{scores.missing} frames of the ground truth have no prediction and are left out")
     if scores.with_ignore is not None:
         lines.append(f"with ignore as a class: mIoU {percent(scores.with_ignore.confusion.miou())}")
+    if scores.temporal is not None:
+        lines.append(scores.temporal.line())
     if scores.confidence is not None:
         lines.append(scores.confidence.line())
     if scores.estimate.frames:
