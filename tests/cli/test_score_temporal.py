@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -100,3 +101,16 @@ def test_bad_input(run, clip, flicker, save, tmp_path):
         (flicker / stem).mkdir()
         (flicker / f"{stem}.png").rename(flicker / stem / f"{stem}.png")
     assert "several clips" in error("--frames", clip.frames)
+
+
+def test_frames_of_a_video(clip, score, tmp_path):
+    height, width = 64, 96
+    writer = cv2.VideoWriter(str(tmp_path / "clip.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (width, height))
+    (tmp_path / "numbered").mkdir()
+    for index, stem in enumerate(clip.stems):
+        writer.write(cv2.imread(str(clip.frames / f"{stem}.png")))
+        shutil.copyfile(clip.truth / f"{stem}.png", tmp_path / f"numbered/{index:06d}.png")
+    writer.release()
+    words = (tmp_path / "numbered", tmp_path / "numbered", "--frames", tmp_path / "clip.avi")
+    found = score(*words)[0]["temporal_consistency"]
+    assert found["pairs"] == 8 and found["miou"] > 0.9
