@@ -12,6 +12,7 @@ from seglift.base.errors import UserError
 from seglift.labels.space import LabelSpace
 
 HUB_PREFIX = "hf:"
+PROBE_SIDE = 64
 
 
 @runtime_checkable
@@ -65,3 +66,9 @@ def load_model(spec: str | Path, space: LabelSpace, device: str | torch.device =
     if path.is_dir() and not any(path.glob("*.safetensors")) and (path / "config.json").exists():
         raise UserError(f"{path} is a transformers model, expected a seglift checkpoint; write {HUB_PREFIX}{path}")
     return load_checkpoint(path, space, device)
+
+
+def feature_channels(model: SemanticModel, device: str | torch.device = "cpu") -> int:
+    """Number F of channels of the model's features, found by showing it a small black image on ``device``."""
+    with torch.no_grad():
+        return int(model.features(torch.zeros(1, 3, PROBE_SIDE, PROBE_SIDE, device=device)).shape[1])

@@ -8,12 +8,12 @@ import torch
 
 from seglift.propagation.confidence import one_sided_confidence
 from seglift.propagation.fuse import Fused, leave_void
-from seglift.propagation.provenance import EARLIER, LATER, MODEL
+from seglift.propagation.provenance import EARLIER, LATER, MODEL, REFINER
 from seglift.propagation.state import Propagated
 from seglift.propagation.traverse import BothSides
 
 FILLED_CONFIDENCE = 0.5
-"""Confidence of what a model filled in on the way: nobody knows how it fared since."""
+"""Confidence of what a model filled in or a refiner changed on the way: nobody knows how it fared since."""
 
 
 def take_nearest(sides: BothSides, otherwise: Callable[[], Fused], void: bool = False) -> Fused:
@@ -33,11 +33,13 @@ def take_nearest(sides: BothSides, otherwise: Callable[[], Fused], void: bool = 
 
 
 def _as_it_is(state: Propagated, side: int, void: bool) -> Fused:
+    refined = torch.zeros_like(state.filled) if state.refined is None else state.refined
     confidence = one_sided_confidence(state)
-    provenance = torch.full_like(state.labels, side)
+    provenance = torch.full_like(state.labels, side).masked_fill(state.filled, MODEL).masked_fill(refined, REFINER)
+    doubtful = state.filled | refined
     fused = Fused(
         state.labels,
-        torch.where(state.filled, confidence.clamp_max(FILLED_CONFIDENCE), confidence),
-        torch.where(state.filled, torch.full_like(provenance, MODEL), provenance),
+        torch.where(doubtful, confidence.clamp_max(FILLED_CONFIDENCE), confidence),
+        provenance,
     )
     return leave_void(fused, state.out_of_view) if void else fused

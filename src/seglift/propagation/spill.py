@@ -99,6 +99,8 @@ def pack_state(state: Propagated, exact: bool) -> dict[str, Tensor]:
     arrays = {"labels": state.labels, "distance": torch.tensor(state.distance)}
     if bool(state.filled.any()):
         arrays["filled"] = state.filled
+    if state.refined is not None:
+        arrays["refined"] = state.refined
     if exact:
         return arrays | {"trace": state.trace.permute(0, 2, 3, 1)}
     place = ((state.sampling_map + 1.0) / _map_step(state.labels)).round_().clamp_(0, 65535).to(torch.int32)
@@ -118,7 +120,7 @@ def unpack_state(arrays: dict[str, Tensor], origin: Origin) -> Propagated:
         place = arrays["place"].to(torch.float32) * _map_step(labels) - 1.0
         trace = torch.cat((place, arrays["signs"].to(torch.float32)), dim=3).permute(0, 3, 1, 2)
     filled = arrays.get("filled", torch.zeros_like(labels, dtype=torch.bool))
-    return Propagated(labels, trace, filled, origin, distance, arrays.get("photometric"))
+    return Propagated(labels, trace, filled, origin, distance, arrays.get("photometric"), arrays.get("refined"))
 
 
 def _map_step(labels: Tensor) -> float:

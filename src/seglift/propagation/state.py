@@ -66,6 +66,7 @@ class Propagated:
         distance: frames from the keyframe.
         photometric: uint8 ``[B, H, W]``: how different the keyframe looks there (0..255), see
             :func:`seglift.propagation.evidence.observe`; None where nobody looked.
+        refined: bool ``[B, H, W]``: where a refiner changed the labels on the way; None where none was at work.
     """
 
     labels: Tensor
@@ -74,6 +75,7 @@ class Propagated:
     origin: Origin
     distance: int
     photometric: Tensor | None = None
+    refined: Tensor | None = None
 
     @property
     def sampling_map(self) -> Tensor:

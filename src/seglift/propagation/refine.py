@@ -1,0 +1,68 @@
+"""Warp-refine: what warp-inpaint carried is denoised by a learned network (Ganeshan et al. 2021, section 3.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from seglift.motion.maps import map_from_flow
+from seglift.motion.warp import warp_image, warp_labels
+from seglift.propagation.inpaint import Inpaint
+from seglift.propagation.motion_only import carried_mask
+from seglift.propagation.refiner import Refiner
+from seglift.propagation.state import FramePair, Propagated, StepMotion
+
+
+@dataclass(frozen=True)
+class Refine:
+    """A :class:`~seglift.propagation.state.Propagator`: the step Psi^R of equation 8.
+
+    Warp-inpaint starts from the labels that the step before refined, and its result is refined, at every step.
+
+    Attributes:
+        inpaint: the step Psi^W; recursive, since it has to go on from refined labels.
+        refiner: the denoiser Omega.
+
+    Raises:
+        ValueError: ``inpaint`` is not recursive.
+    """
+
+    inpaint: Inpaint
+    refiner: Refiner
+
+    def __post_init__(self) -> None:
+        if not self.inpaint.recursive:
+            raise ValueError("warp-refine goes on from refined labels, expected Inpaint(recursive=True)")
+
+    def step(self, state: Propagated, frames: FramePair, motion: StepMotion) -> Propagated:
+        """Carries ``state`` one frame on; see :class:`~seglift.propagation.state.Propagator`."""
+        moved = self.inpaint.step(state, frames, motion)
+        if state.refined is not None:
+            step_map = map_from_flow(motion.flow)
+            kept = moved.labels == warp_labels(state.labels, step_map)  # elsewhere the model filled in anew
+            moved = replace(moved, refined=carried_mask(state.refined, step_map) & kept)
+        return refine_once(self.refiner, moved, carried_image(frames, motion), frames.target)
+
+
+def refine_once(refiner: Refiner, state: Propagated, warped_image: Tensor, image: Tensor) -> Propagated:
+    """Refines what was carried to a frame; its labels may have come there in any way, such as by warp-inpaint alone.
+
+    Args:
+        refiner: the denoiser.
+        state: on the frame, batch size 1.
+        warped_image: the neighbour that the labels came over, warped onto the frame (see :func:`carried_image`), RGB
+            uint8 ``[1, 3, H, W]``.
+        image: the frame, RGB uint8 ``[1, 3, H, W]``.
+
+    Returns:
+        The state with refined labels; ``refined`` is true where they differ from the given ones, and where it was.
+    """
+    labels, _ = refiner.labels(state.labels, warped_image, image)
+    changed = labels != state.labels
+    return replace(state, labels=labels, refined=changed if state.refined is None else changed | state.refined)
+
+
+def carried_image(frames: FramePair, motion: StepMotion) -> Tensor:
+    """I^m of a step: its source warped onto its target (as in equation 6), RGB uint8 ``[1, 3, H, W]``."""
+    return warp_image(frames.source, map_from_flow(motion.flow))
