@@ -22,10 +22,14 @@ class ProgressBar:
         unit: what is counted, e.g. ``"frames"``.
         done: units that an earlier run finished.
         quiet: show nothing.
+        brief: without a terminal say nothing of work that is over before its first line was due.
     """
 
-    def __init__(self, total: int, title: str, unit: str, done: int = 0, quiet: bool = False) -> None:
+    def __init__(
+        self, total: int, title: str, unit: str, done: int = 0, quiet: bool = False, brief: bool = False
+    ) -> None:
         self.total, self.title, self.unit, self.done, self.quiet = total, title, unit, done, quiet
+        self.brief = brief
         self._first = done
         self._started = self._printed = time.monotonic()
         self._bar: Progress | None = None
@@ -54,11 +58,15 @@ class ProgressBar:
         rate = (self.done - self._first) / max(now - self._started, 1e-9)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self.done, rate=f"{rate:.1f} {self.unit}/s {note}")
-        elif not self.quiet and (self.done >= self.total or now - self._printed >= PLAIN_INTERVAL_S):
+        elif not self.quiet and self._is_due(now):
             self._printed = now
             left = (self.total - self.done) / rate if rate > 0 else 0.0
             count = f"{self.title}: {self.done}/{self.total} {self.unit}"
             say(f"{count}, {rate:.2f} {self.unit}/s, {left:.0f} s left {note}".rstrip())
+
+    def _is_due(self, now: float) -> bool:
+        said = self._printed > self._started
+        return now - self._printed >= PLAIN_INTERVAL_S or (self.done >= self.total and (said or not self.brief))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(option, default=fields[name].default, metavar="X", help=about(name))
     parser.add_argument("--max-distance", type=int, metavar="K", help=about("max_distance"))
     parser.add_argument("--frames", dest="cut", metavar="A:B", help=about("cut"))
+    parser.add_argument(
+        "--cuts", dest="scene_cuts", default=fields["scene_cuts"].default, metavar="X", help=about("scene_cuts")
+    )
     parser.add_argument("--ground-truth", type=Path, metavar="DIR", help=about("ground_truth"))
     parser.add_argument(
         "--model-steps", type=int, default=fields["model_steps"].default, metavar="N", help=about("model_steps")

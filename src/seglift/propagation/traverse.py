@@ -55,6 +55,10 @@ class Gap:
     start: int
     stop: int
 
+    def distance(self, index: int) -> int | None:
+        """Frames from ``index`` to the nearer keyframe; None where the scene has none."""
+        return min((abs(index - side) for side in (self.left, self.right) if side is not None), default=None)
+
 
 @dataclass(frozen=True)
 class BothSides:

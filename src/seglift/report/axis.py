@@ -22,12 +22,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Axis:
-    """Horizontal axis: lowest and highest x, labelled positions, and marked positions (the keyframes)."""
+    """Horizontal axis: lowest and highest x, labelled positions, and marked positions (keyframes, scene cuts)."""
 
     first: float
     last: float
     ticks: Sequence[tuple[float, str]]
     marks: Sequence[float] = ()
+    cuts: Sequence[float] = ()
 
     def place(self, x: float) -> float:
         """Position of ``x`` in the box, 0..WIDTH."""
@@ -35,13 +36,13 @@ class Axis:
         return WIDTH * (x - self.first) / span if span > 0 else WIDTH / 2
 
 
-def frame_axis(count: int, keyframes: Sequence[int]) -> Axis:
-    """The axis of a clip of ``count`` frames, frame 0 to the last one."""
+def frame_axis(count: int, keyframes: Sequence[int], cuts: Sequence[int] = ()) -> Axis:
+    """The axis of a clip of ``count`` frames, frame 0 to the last one; a cut lies just before the frame it names."""
     last = count - 1
     step = _round_step(last / 5)
     # The last frame always has its number, so a tick close to it would collide.
     ticks = [index for index in range(0, last, step) if last - index > step / 2]
-    return Axis(0, last, [(index, str(index)) for index in (*ticks, last)], keyframes)
+    return Axis(0, last, [(index, str(index)) for index in (*ticks, last)], keyframes, [cut - 0.5 for cut in cuts])
 
 
 def columns_of(values: Sequence[float | None]) -> list[Column | None]:

@@ -16,7 +16,7 @@ from seglift.report.tables import by_distance, mean_of, percent, share_text
 
 def time_charts(summary: ReportSummary, method: MethodResult) -> list[tuple[str, Markup]]:
     """Title and drawing of the charts over time of one method; those without numbers are left out."""
-    axis = frame_axis(len(summary.stems), summary.keyframes)
+    axis = frame_axis(len(summary.stems), summary.keyframes, summary.cuts)
     records = method.records
     series = {
         "mean confidence": [known(record.mean_confidence) for record in records],

@@ -111,6 +111,8 @@ class ReportSummary:
         methods: one for ``label``, several for ``demo``; the first one is shown when the page opens.
         size: height and width of the frames in pixels.
         settings: further options worth reading, by name, e.g. ``{"direction": "both"}``.
+        cuts: indices of the first frame of every scene but the first, ascending.
+        remark: a sentence on the clip for the reader, e.g. on its scene cuts; empty for none.
 
     Raises:
         ValueError: lengths, indices or names do not fit together.
@@ -123,6 +125,8 @@ class ReportSummary:
     methods: Sequence[MethodResult]
     size: tuple[int, int]
     settings: Mapping[str, str] = field(default_factory=dict)
+    cuts: Sequence[int] = ()
+    remark: str = ""
 
     def __post_init__(self) -> None:
         count = len(self.stems)

@@ -20,6 +20,7 @@ LINE_STYLES = 4
 
 LINE_KEY = Markup('<svg class="key" viewBox="0 0 28 10" aria-hidden="true"><path class="line s{}" d="M1 5H27"/></svg>')
 BAND_KEY = Markup('<span class="swatch" style="background:{}"></span>')
+CUT_KEY = Markup('<svg class="key tall" viewBox="0 0 9 14" aria-hidden="true"><path class="cut" d="M5 0V14"/></svg>')
 MARK_KEY = Markup('<svg class="key tall" viewBox="0 0 9 14" aria-hidden="true"><path class="mark" d="M5 0V14"/></svg>')
 
 
@@ -131,16 +132,19 @@ def _figure(
     legend: Sequence[tuple[Markup, str]],
     description: str,
 ) -> Markup:
-    """The drawing with grid, keyframe marks, cursor, words of both axes and legend."""
+    """The drawing with grid, marks of keyframes and scene cuts, cursor, words of both axes and legend."""
     grid = "".join(f"M0 {y:.2f}H{WIDTH:.0f}" for y, _ in places)
     marks = "".join(f"M{axis.place(mark):.1f} 0V{HEIGHT:.0f}" for mark in axis.marks)
+    cuts = "".join(f"M{axis.place(cut):.1f} 0V{HEIGHT:.0f}" for cut in axis.cuts)
     if axis.marks:
         legend = [*legend, (MARK_KEY, "keyframe")]
+    if axis.cuts:
+        legend = [*legend, (CUT_KEY, "scene cut")]
     join = Markup("").join
     return Markup(
         '<figure class="chart"><div class="plot" data-first="{}" data-last="{}"><svg viewBox="0 0 1000 100"'
         ' preserveAspectRatio="none" role="img" aria-label="{}"><path class="grid" d="{}"/>{}'
-        '<path class="mark" d="{}"/><path class="cursor" d=""/></svg>{}{}</div>'
+        '<path class="mark" d="{}"/><path class="cut" d="{}"/><path class="cursor" d=""/></svg>{}{}</div>'
         '<figcaption class="legend">{}</figcaption></figure>'
     ).format(
         f"{axis.first:g}",
@@ -149,6 +153,7 @@ def _figure(
         grid,
         drawing,
         marks,
+        cuts,
         join(Markup('<span class="y" style="top:{}%">{}</span>').format(f"{y:.2f}", text) for y, text in places),
         join(
             Markup('<span class="x" style="left:{}%">{}</span>').format(f"{axis.place(x) / 10:.2f}", text)

@@ -14,6 +14,7 @@ DIRECTIONS = ("both", "forward", "backward")
 RESAMPLES = ("once", "recursive")
 OUT_OF_VIEW = ("replicate", "void")
 SETTINGS = ("product", "paper")
+CUTS = ("auto", "none")
 PAPER_TAU = 40.0
 AUTO_STEPS = 1200
 TUNE_STEPS = 400
@@ -44,6 +45,9 @@ class LabelConfig:
     settings: str = field(default="product", metadata={"help": "product: our best; paper: the published equations"})
     max_distance: int | None = field(default=None, metadata={"help": "carry labels over at most K frames"})
     cut: tuple[int | None, int | None] | None = field(default=None, metadata={"help": "only frames A:B, half-open"})
+    scene_cuts: str = field(
+        default="auto", metadata={"help": "auto: look for scene cuts and repeated frames; none: the clip is one scene"}
+    )
     ground_truth: Path | None = field(default=None, metadata={"help": "score and draw against these labels"})
     tune: bool = field(default=False, metadata={"help": "train the model that is given further on the keyframes"})
     model_steps: int | None = field(
@@ -64,6 +68,7 @@ class LabelConfig:
         _one_of("--resample", self.resample, ("auto", *RESAMPLES))
         _one_of("--out-of-view", self.out_of_view, OUT_OF_VIEW)
         _one_of("--settings", self.settings, SETTINGS)
+        _one_of("--cuts", self.scene_cuts, CUTS)
         if self.refiner not in ("auto", "none"):
             raise UserError(f"--refiner is '{self.refiner}', but this version has no refiner; leave it out")
         if self.tau != "auto":

@@ -60,7 +60,13 @@ class FrameResult:
         }
 
 
-NAMES = {"cut": "--frames", "stems": "names of the frames", "classes": "classes of the space", "size": "frame size"}
+NAMES = {
+    "cut": "--frames",
+    "scene_cuts": "--cuts",
+    "stems": "names of the frames",
+    "classes": "classes of the space",
+    "size": "frame size",
+}
 """What the user calls the parts of an identity that are not options of the same name."""
 
 

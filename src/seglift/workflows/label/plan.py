@@ -18,6 +18,7 @@ from seglift.propagation.traverse import Gap, find_gaps
 from seglift.video.clip import Clip, Keyframe, check_label_size, open_clip, pair_ground_truth
 from seglift.workflows.input_identity import model_identity, model_path, motion_identity, space_identity
 from seglift.workflows.label.config import LabelConfig
+from seglift.workflows.label.scenes import ONE_SCENE, Scenes
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,14 @@ class LabelPlan:
         space: the label space; of raw ids that share a train id, those that the keyframes use are preferred.
         clip: frames and keyframes.
         label_fingerprints: SHA-256 of each keyframe's label file by frame index.
+        scenes: where nothing is carried on, and where nothing moves; a plan as it is made knows of one scene.
     """
 
     config: LabelConfig
     space: LabelSpace
     clip: Clip
     label_fingerprints: dict[int, str]
+    scenes: Scenes = ONE_SCENE
 
     @property
     def keyframe_at(self) -> dict[int, Keyframe]:
@@ -44,7 +47,7 @@ class LabelPlan:
     @cached_property
     def gaps(self) -> list[Gap]:
         """Unlabelled stretches in order."""
-        return find_gaps(sorted(self.label_fingerprints), len(self.clip.frames))
+        return find_gaps(sorted(self.label_fingerprints), len(self.clip.frames), self.scenes.cuts)
 
     @cached_property
     def weights(self) -> tuple[str, str]:
@@ -77,22 +80,29 @@ class LabelPlan:
             gap: one of ``gaps``.
             model: fingerprint of the segmentation model, empty for none.
         """
-        frames, beyond = self.clip.frames, int(looks_back(self.config.motion))
+        beyond = int(looks_back(self.config.motion))
         sides = [self.label_fingerprints.get(side, "") if side is not None else "" for side in (gap.left, gap.right)]
         key = fingerprint_values(sides, gap.left, gap.right, gap.start, gap.stop, model)
-        first = max((gap.start if gap.left is None else gap.left) - beyond, 0)
-        last = min((gap.stop - 1 if gap.right is None else gap.right) + beyond, len(frames) - 1)
+        if gap.left is None and gap.right is None:
+            return {index: fingerprint_values(key, self._frame_key(index)) for index in range(gap.start, gap.stop)}
+        scene = self.scenes.around(gap.start, len(self.clip.frames))
+        first = max((gap.start if gap.left is None else gap.left) - beyond, scene.start)
+        last = min((gap.stop - 1 if gap.right is None else gap.right) + beyond, scene.stop - 1)
         if gap.left is not None and gap.right is not None:
-            whole = fingerprint_values(key, [frames.frame_fingerprint(index) for index in range(first, last + 1)])
+            whole = fingerprint_values(key, [self._frame_key(index) for index in range(first, last + 1)])
             return dict.fromkeys(range(gap.start, gap.stop), whole)
         # At an open end a frame depends on those between the keyframe and itself, and one more at each end where motion
         # looks further back.
         order = range(first, last + 1) if gap.left is not None else range(last, first - 1, -1)
         keys: dict[int, str] = {}
         for index in order:
-            key = fingerprint_values(key, frames.frame_fingerprint(index))
+            key = fingerprint_values(key, self._frame_key(index))
             keys[index - beyond * order.step] = key
         return {index: keys.get(index, key) for index in range(gap.start, gap.stop)}
+
+    def _frame_key(self, index: int) -> str:
+        frame = self.clip.frames.frame_fingerprint(index)
+        return fingerprint_values(frame, "repeats") if index in self.scenes.repeated else frame
 
     def keyframe_key(self, index: int) -> str:
         """What the output of a keyframe depends on."""

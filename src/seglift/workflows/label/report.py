@@ -68,7 +68,19 @@ def describe_run(plan: LabelPlan, model: Mapping[str, Any]) -> dict[str, Any]:
         "frames": {"count": len(stems), "size": list(plan.clip.frames.size), "sha256": plan.clip.frames.fingerprint()},
         "keyframes": {stems[index]: digest for index, digest in sorted(plan.label_fingerprints.items())},
         "model": dict(model),
+        "scenes": _describe_scenes(plan),
         "motion": {"spec": plan.config.motion, "sha256": fingerprint_motion(plan.config.motion)},
+    }
+
+
+def _describe_scenes(plan: LabelPlan) -> dict[str, Any] | None:
+    """Cuts (first frames of scenes) and repeated frames, indices as in ``frames.jsonl``; None where nobody looked."""
+    if plan.config.scene_cuts == "none":
+        return None
+    stems, first = plan.clip.frames.stems, plan.clip.first
+    return {
+        name: [{"index": index + first, "stem": stems[index]} for index in indices]
+        for name, indices in (("cuts", plan.scenes.cuts), ("repeats", plan.scenes.repeats))
     }
 
 
@@ -103,13 +115,12 @@ def score_output(plan: LabelPlan, output: LabelOutput) -> tuple[Scores, dict[int
         return None
     space = plan.space
     scores = Scores(space, Confusion.empty(space.num_train), BoundaryF.empty(space.num_train))
-    keyframes = sorted(plan.label_fingerprints)
+    distances = {index: gap.distance(index) for gap in plan.gaps for index in range(gap.start, gap.stop)}
     own = {}
     for index, truth in sorted(pair_ground_truth(plan.clip, folder).items()):
-        distance = min(abs(index - keyframe) for keyframe in keyframes)
-        if distance:
+        if index in distances:
             path = output.folder / "labels" / f"{plan.clip.frames.stems[index]}.png"
-            own[index] = add_frame(scores, path, truth, distance).miou()
+            own[index] = add_frame(scores, path, truth, distances[index] or 0).miou()
     return (scores, own) if scores.frames else None
 
 
@@ -154,6 +165,8 @@ def report_summary(plan: LabelPlan, methods: list[MethodResult]) -> ReportSummar
         methods,
         plan.clip.frames.size,
         {"motion": config.motion, "model": config.model, "direction": config.direction, "settings": config.settings},
+        plan.scenes.cuts,
+        plan.scenes.sentence(),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from seglift.labels.reading import read_label
 from seglift.motion.estimator import MotionEstimator
 from seglift.motion.named import get_estimator
 from seglift.propagation.fuse import Fused
-from seglift.propagation.provenance import HUMAN
+from seglift.propagation.provenance import EARLIER, HUMAN, LATER
 from seglift.propagation.spill import Spill
 from seglift.propagation.state import Origin
 from seglift.propagation.traverse import BothSides, Gap, Walker
@@ -28,6 +28,7 @@ from seglift.workflows.label.method import Method, make_method
 from seglift.workflows.label.output import GAP_PREFIX, FrameResult, LabelOutput
 from seglift.workflows.label.plan import LabelPlan, make_plan
 from seglift.workflows.label.report import summarise, write_page, write_tables, write_timing
+from seglift.workflows.label.scenes import SCENES_NAME, find_scenes
 from seglift.workflows.outputs.frame_writer import FrameWriter
 from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.stage_timing import Timing
@@ -77,6 +78,7 @@ def _carry_out(plan: LabelPlan, estimator: MotionEstimator, started: float) -> L
     with threads_per_call(1), torch.inference_mode():
         run = _Run(plan, output, estimator, timing)
         run.label_everything()
+        plan = run.plan
     output.compact_journal(run.entries[stem] for stem in plan.clip.frames.stems)
     with timing.stage("report"):
         write_tables(plan, output, run.entries, run.about_model)
@@ -84,6 +86,8 @@ def _carry_out(plan: LabelPlan, estimator: MotionEstimator, started: float) -> L
         write_page(output.folder / "report.html", plan, [(output, result)])
     timing.seconds["total"] = time.monotonic() - started
     write_timing(output, timing.seconds, run.labelled)
+    if told := plan.scenes.sentence():
+        say(told)
     return LabelResult(plan, output, result, scores)
 
 
@@ -101,10 +105,14 @@ class _Run:
 
     def label_everything(self) -> None:
         """Brings every frame's files up to date."""
-        plan = self.plan
-        stems = plan.clip.frames.stems
+        stems = self.plan.clip.frames.stems
         with self.timing.stage("model"):
-            method = make_method(plan, self.output.work)
+            method = make_method(self.plan, self.output.work)
+        if self.plan.config.scene_cuts == "auto":
+            with self.timing.stage("scenes"):
+                scenes = find_scenes(self.plan.clip.frames, self.output.work / SCENES_NAME)
+                self.plan = replace(self.plan, scenes=scenes)
+        plan = self.plan
         self.about_model = method.about_model
         keys = {index: plan.keyframe_key(index) for index in plan.label_fingerprints}
         for gap in plan.gaps:
@@ -150,15 +158,25 @@ class _Run:
             backward=config.direction in ("both", "backward") and method.carries,
             max_distance=config.max_distance,
             length=len(self.plan.clip.frames),
+            cuts=frozenset(self.plan.scenes.cuts),
+            repeats=self.plan.scenes.repeated,
         )
         stems = self.plan.clip.frames.stems
         for sides in walker.walk(gap, spill, done):
             with self.timing.stage("fuse"):
-                fused = method.fuse(sides)
-                result = self._result(fused)
+                result = self._as_keyframe(sides) or self._result(method.fuse(sides))
             writer.submit(stems[sides.index], result, self._entry(sides.index, sides, keys[sides.index], gap))
         writer.flush()
         spill.clear()
+
+    def _as_keyframe(self, sides: BothSides) -> FrameResult | None:
+        """What a human drew, where the frame repeats a keyframe that labels are carried from."""
+        twin = self.plan.scenes.twin(sides.index, self.plan.label_fingerprints)
+        if twin is None or (sides.earlier if twin < sides.index else sides.later) is None:
+            return None
+        labels = self.plan.space.decode(read_label(self.plan.keyframe_at[twin].label, self.plan.space))
+        side = EARLIER if twin < sides.index else LATER
+        return FrameResult(labels, np.full_like(labels, 255), np.full_like(labels, side))
 
     def _result(self, fused: Fused) -> FrameResult:
         confidence = (fused.confidence[0] * 255.0).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
@@ -168,12 +186,11 @@ class _Run:
     def _entry(self, index: int, sides: BothSides | None, key: str, gap: Gap | None = None) -> dict[str, Any]:
         first = self.plan.clip.first
         around = [index, index] if gap is None else [gap.left, gap.right]
-        distance = min((abs(index - side) for side in around if side is not None), default=0)
         return {
             "key": key,
             "index": index + first,
             "keyframes": [side + first if side is not None else None for side in around],
-            "distance": distance,
+            "distance": 0 if gap is None else gap.distance(index),
         }
 
     def origin(self, index: int) -> Origin:
