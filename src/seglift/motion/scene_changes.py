@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 LONG_SIDE = 480
 """Details are looked for on frames of this size (pixels)."""
 ORB_DETAILS, SIFT_DETAILS = 500, 400
-CLEAR_ORB, CLEAR_SIFT = 30, 20
+CLEAR_ORB, CLEAR_SIFT = 100, 20
 """A frame with fewer details than either tells nothing."""
 COMMON_ORB, COMMON_SIFT = 15, 6
 """So many details in common, of either kind, show that the scene goes on."""
@@ -32,8 +32,9 @@ RATIO = 0.8
 ALIKE = 10.0
 """Two details move alike when their motion differs by less (pixels at ``LONG_SIDE``)."""
 NEIGHBOURS, ALIKE_NEIGHBOURS = 4, 2
-THUMBNAIL, SAME_THUMBNAIL = (32, 32), 4.0
-"""Size, and mean difference (0..255) up to which frames without details in common are of one scene all the same."""
+THUMBNAIL, SAME_THUMBNAIL = (32, 32), 0.08
+"""Frames without details in common are of one scene all the same where their thumbnails (of this size) hardly differ: by
+so little on average, as a share of the standard deviation within one."""
 BLOCK, NOISE = 8, 10.0
 """Equal frames differ by no more (0..255, mean of any square of ``BLOCK`` pixels a side) after compression."""
 STILL = 0.25
@@ -130,7 +131,7 @@ def judge_frame(frame: Glimpse, shown: Glimpse | None, clear: Glimpse | None) ->
     same = (
         len(clear.sift) < CLEAR_SIFT
         or common_details(clear.sift, frame.sift) >= COMMON_SIFT
-        or float(np.abs(clear.thumbnail - frame.thumbnail).mean()) < SAME_THUMBNAIL
+        or float(np.abs(clear.thumbnail - frame.thumbnail).mean()) < SAME_THUMBNAIL * float(clear.thumbnail.std())
     )
     return SceneChange.MOVES if same else SceneChange.CUT
 
