@@ -56,6 +56,15 @@ def test_quiet_says_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("step", "lines"), [(1.0, []), (6.0, [2, 3])])
+def test_brief_work_is_not_mentioned(clock: Clock, capsys: pytest.CaptureFixture[str], step: float, lines: list[int]):
+    with ProgressBar(3, "looking", "frames", brief=True) as bar:
+        for _ in range(3):
+            clock.now += step
+            bar.advance()
+    assert [int(line.split("/")[0][-1]) for line in capsys.readouterr().err.splitlines()] == lines
+
+
 def test_no_time_at_all_is_no_division_by_zero(clock: Clock, capsys: pytest.CaptureFixture[str]):
     with ProgressBar(1, "labelling", "frames") as bar:
         bar.advance()

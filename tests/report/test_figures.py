@@ -102,5 +102,14 @@ def test_value_range_holds_the_values(values, low, high):
     assert 3 <= len(ticks) <= 6
 
 
+def test_scene_cuts_are_marked_before_their_frame():
+    axis = frame_axis(11, [0, 10], [4])
+    chart = line_chart([Line("one", [Column(x, 0.5, 0.5, 0.5) for x in (0, 10)])], axis, "words")
+    assert '<path class="cut" d="M350.0 0V100"/>' in chart
+    assert "scene cut</span>" in chart
+    without = line_chart([Line("one", [Column(x, 0.5, 0.5, 0.5) for x in (0, 10)])], frame_axis(11, [0, 10]), "words")
+    assert "scene cut" not in without
+
+
 def test_css_color():
     assert css_color((255, 0, 10)) == "#ff000a"

@@ -33,8 +33,8 @@ ALIKE = 10.0
 """Two details move alike when their motion differs by less (pixels at ``LONG_SIDE``)."""
 NEIGHBOURS, ALIKE_NEIGHBOURS = 4, 2
 THUMBNAIL, SAME_THUMBNAIL = (32, 32), 0.08
-"""Frames without details in common are of one scene all the same where their thumbnails (of this size) hardly differ: by
-so little on average, as a share of the standard deviation within one."""
+"""Frames without details in common are of one scene all the same where their thumbnails (of this size) hardly differ:
+by so little on average, as a share of the standard deviation within one."""
 BLOCK, NOISE = 8, 10.0
 """Equal frames differ by no more (0..255, mean of any square of ``BLOCK`` pixels a side) after compression."""
 STILL = 0.25
@@ -167,7 +167,8 @@ def common_details(first: Details, second: Details) -> int:
     motion = there - first.points[[match.queryIdx for match in found]]
     distances = np.square(there[:, None] - there[None]).sum(2)
     np.fill_diagonal(distances, np.inf)
-    nearest = np.argsort(distances, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(found) - 1)]
+    count = min(NEIGHBOURS, len(found) - 1)
+    nearest = np.argpartition(distances, count - 1, axis=1)[:, :count]
     alike = np.linalg.norm(motion[nearest] - motion[:, None], axis=2) < ALIKE
     return int((alike.sum(1) >= ALIKE_NEIGHBOURS).sum())
 

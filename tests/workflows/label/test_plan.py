@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 
 from seglift.workflows.label.config import LabelConfig
 from seglift.workflows.label.plan import LabelPlan, make_plan
+from seglift.workflows.label.scenes import ONE_SCENE, Scenes
 
 LENGTH, KEYS = 12, (3, 6)
 
@@ -32,8 +34,8 @@ def plan(clip: Path, motion: str) -> LabelPlan:
     return make_plan(LabelConfig(clip / "frames", clip / "keys", clip / "out", **options))
 
 
-def keys(clip: Path, motion: str) -> dict[int, str]:
-    made = plan(clip, motion)
+def keys(clip: Path, motion: str, scenes: Scenes = ONE_SCENE) -> dict[int, str]:
+    made = replace(plan(clip, motion), scenes=scenes)
     found: dict[int, str] = {}
     for gap in made.gaps:
         found |= made.frame_keys(gap, "")
@@ -63,3 +65,36 @@ def test_a_frame_depends_on_the_frames_that_motion_looks_at(clip: Path, motion: 
     after = keys(clip, motion)
     assert before.keys() == after.keys() == set(range(LENGTH)) - set(KEYS)
     assert {index for index in after if after[index] != before[index]} == expected
+
+
+@pytest.mark.parametrize(
+    ("scenes", "expected"),
+    [
+        (Scenes((1,)), {0, 1, 2}),
+        (Scenes((5,)), {4, 5}),
+        (Scenes((6,)), {4, 5}),
+        (Scenes((9,)), {7, 8, 9, 10, 11}),
+        (Scenes((), (2,)), {0, 1, 2}),
+        (Scenes((), (5,)), {4, 5}),
+        (Scenes((), (9,)), {9, 10, 11}),
+    ],
+)
+def test_a_frame_depends_on_cuts_and_repeats_on_its_way(clip: Path, scenes: Scenes, expected: set[int]):
+    before, after = keys(clip, "dis"), keys(clip, "dis", scenes)
+    assert before.keys() == after.keys()
+    assert {index for index in after if after[index] != before[index]} == expected
+
+
+@pytest.mark.parametrize(
+    ("changed", "scene"),
+    [(0, range(6)), (5, range(6)), (6, range(6, 9)), (8, range(6, 9)), (9, [9]), (10, [10]), (11, [11])],
+)
+@pytest.mark.parametrize("motion", ["dis", "sdcnet:no"])
+def test_a_frame_does_not_depend_on_other_scenes(clip: Path, motion: str, changed: int, scene: list[int]):
+    """Frames 9 to 11 are a scene without keyframe, where each stands alone."""
+    scenes = Scenes((6, 9))
+    before = keys(clip, motion, scenes)
+    cv2.imwrite(str(clip / "frames" / f"{changed:02d}.png"), np.full((16, 24, 3), 9, np.uint8))
+    after = keys(clip, motion, scenes)
+    different = {index for index in after if after[index] != before[index]}
+    assert different and different <= set(scene)
