@@ -32,6 +32,8 @@ class RefinerNetwork(nn.Module):
         kernel: side of the first and last convolution, an odd number.
         norm: ``instance``, with reflected borders, as pix2pixHD; or ``batch``, with borders of zeros, about twice as
             fast on a CPU.
+        skips: whether maps of the encoder are added to those of the decoder of the same size, so that fine detail
+            has a way around the lowest resolution; pix2pixHD has none.
         residual: height by which the given label's logit stands above the others from the beginning; the last layer
             then begins at zero, so that a fresh network gives the labels back. 0: no such path.
 
@@ -55,6 +57,7 @@ class RefinerNetwork(nn.Module):
         blocks: int = 9,
         kernel: int = 7,
         norm: str = "instance",
+        skips: bool = False,
         residual: float = 0.0,
     ) -> None:
         super().__init__()
@@ -63,7 +66,7 @@ class RefinerNetwork(nn.Module):
         if kernel % 2 == 0 or min(num_classes, feature_channels, width, n_down, blocks) < 1:
             raise ValueError("expected an odd kernel and at least one class, feature, channel, down-sampling and block")
         self.num_classes, self.feature_channels = num_classes, feature_channels
-        self.n_down, self.residual = n_down, float(residual)
+        self.n_down, self.skips, self.residual = n_down, skips, float(residual)
         widths = [width * 2**level for level in range(n_down + 1)]
         deepest = widths[-1]
         border = _border(norm)
@@ -79,13 +82,15 @@ class RefinerNetwork(nn.Module):
         self.head = nn.Conv2d(width, num_classes + 1, kernel, padding=kernel // 2, padding_mode=border)
         for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
-        self._initialise()
+        self._initialise(norm)
 
-    def _initialise(self) -> None:
-        """Weights of N(0, 0.02) as pix2pixHD's; a last layer of zeros where the given labels have their own path."""
+    def _initialise(self, norm: str) -> None:
+        """N(0, 0.02) as pix2pixHD, He's (2015) with batch norm; a last layer of zeros beside a residual path."""
         for part in self.modules():
-            if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            if isinstance(part, nn.Conv2d | nn.ConvTranspose2d) and norm == "instance":
                 nn.init.normal_(part.weight, 0.0, 0.02)
+            elif isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
         if self.residual:
             nn.init.zeros_(self.head.weight)
             nn.init.constant_(cast(Tensor, self.head.bias), -self.residual / 2)
@@ -108,10 +113,15 @@ class RefinerNetwork(nn.Module):
         self._check(labels, warped, image, features)
         height, width = labels.shape[-2:]
         planes = self._planes(labels, warped, image)
-        encoded = self.down(self.stem(self._padded(planes)))
+        levels = [cast(Tensor, self.stem(self._padded(planes)))]
+        for stage in self.down:
+            levels.append(cast(Tensor, stage(levels[-1])))
+        encoded = levels.pop()
         resized = F.interpolate(features, size=encoded.shape[-2:], mode="bilinear", align_corners=False)
-        fused = self.fuse(torch.cat((encoded, resized), 1))
-        logits: Tensor = self.head(self.up(self.blocks(fused)))[..., :height, :width]
+        decoded = cast(Tensor, self.blocks(self.fuse(torch.cat((encoded, resized), 1))))
+        for stage in self.up:
+            decoded = cast(Tensor, stage(decoded)) + levels.pop() if self.skips else cast(Tensor, stage(decoded))
+        logits: Tensor = self.head(decoded)[..., :height, :width]
         return torch.add(logits, planes[:, :-6], alpha=self.residual) if self.residual else logits
 
     def _planes(self, labels: Tensor, warped: Tensor, image: Tensor) -> Tensor:

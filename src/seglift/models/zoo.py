@@ -41,7 +41,7 @@ NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
 REFINERS: dict[str, Callable[..., RefinerNetwork]] = {
     "refiner_paper": RefinerNetwork,
     "refiner_compact": partial(
-        RefinerNetwork, width=8, n_down=3, blocks=3, kernel=3, norm="batch", residual=COMPACT_RESIDUAL
+        RefinerNetwork, width=8, n_down=3, blocks=3, kernel=3, norm="batch", skips=True, residual=COMPACT_RESIDUAL
     ),
 }
 
