@@ -88,7 +88,7 @@ def test_page_says_what_it_shows(page, summary):
 
 
 def test_remark_on_the_clip(tmp_path, summary, fetch):
-    write_report(tmp_path / "page.html", dataclasses.replace(summary(), cuts=(3,), remark="1 <cut> & more"), fetch)
+    write_report(tmp_path / "page.html", dataclasses.replace(summary(), cuts=(3,), remark="1 <cut> & more"), fetch())
     page = (tmp_path / "page.html").read_text()
     assert '<p class="note">1 &lt;cut&gt; &amp; more.</p>' in page
     assert "scene cut</span>" in page
