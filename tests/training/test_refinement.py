@@ -88,6 +88,9 @@ class Corrupted:
             carried[top : top + 8, left : left + 8] = value
         return ReturnedFrame(image, label, np.roll(image, 1, 1), carried)
 
+    def label(self, number):
+        return self.read(number, self.frames[number].returns[0]).label
+
     def fingerprint(self):
         return f"corrupted {self.seed}"
 
@@ -139,7 +142,7 @@ def test_a_tiny_training_mends_corrupted_labels_of_frames_it_has_not_seen(tmp_pa
 
 
 def test_it_learns_where_the_human_saw_nothing(tmp_path):
-    one = task()
+    one = task({"balanced": 0.0})
     fit(one, one.recipe.fit, tmp_path, "cpu", quiet=True)
     frame = Corrupted(1).read(0, Return(CYCLE, 1, 2))
     refiner = load_refiner(tmp_path, SPACE, Blurred())
@@ -192,13 +195,39 @@ def test_ignored_is_a_class_that_counts_inside_the_image_alone():
 
 
 def test_parts_of_a_batch_are_the_whole_batch_and_every_epoch_shows_each_frame():
-    one = task({"batch": 6})
+    one = task({"batch": 6, "balanced": 0.0})
     parts = [one.batch(3, 1, Part(index, 2)) for index in (0, 1)]
     together = one.batch(3, 1, Part())
     for name, tensor in together.items():
         assert torch.equal(torch.cat([part[name] for part in parts]), tensor)
-    assert sorted(one._draw(3, position)[0] for position in range(6, 12)) == list(range(6))
+    assert sorted(one._draw(3, position).number for position in range(6, 12)) == list(range(6))
     assert one.steps_per_epoch == 1
+
+
+def test_balanced_views_show_a_class_drawn_uniformly():
+    class OneDisc(Corrupted):
+        """A single frame has a disc, of a few pixels."""
+
+        def read(self, number, which):
+            frame = super().read(number, which)
+            label = np.zeros_like(frame.label)
+            if number == 4:
+                label[20:22, 40:42] = 1
+            return replace(frame, label=label)
+
+    changes = {"crop": (16, 16), "batch": 40, "augmentation": AugmentationConfig(scale=(1.0, 1.0))}
+    shares = [
+        float(
+            (whole(task({**changes, "balanced": share}, returns=OneDisc(0)))["label"] == 1)
+            .flatten(1)
+            .any(1)
+            .float()
+            .mean()
+        )
+        for share in (0.0, 1.0)
+    ]
+    assert shares[0] < 0.2
+    assert 0.3 < shares[1] < 0.7
 
 
 def test_the_losses_of_parts_add_up():
@@ -250,7 +279,9 @@ def test_labelled_neighbours_have_their_share(share):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"crop": (8, 32)}, {"batch": 0}, {"keyframe_share": 1.5}], ids=lambda changes: next(iter(changes))
+    "changes",
+    [{"crop": (8, 32)}, {"batch": 0}, {"balanced": -0.1}, {"keyframe_share": 1.5}],
+    ids=lambda changes: next(iter(changes)),
 )
 def test_impossible_values_are_refused(changes):
     with pytest.raises(UserError, match=next(iter(changes))):

@@ -20,7 +20,7 @@ from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values
 from seglift.base.seeding import derive_seed, numpy_generator
 from seglift.inference.semantic_model import SemanticModel, feature_channels
-from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
+from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace
 from seglift.losses.criterion import CriterionConfig
 from seglift.models.zoo import build_refiner
 from seglift.propagation.cycle import CYCLE, KEYFRAME, ReturnConfig
@@ -33,10 +33,15 @@ from seglift.training.refinement_validation import HeldOutReturns
 from seglift.training.refining.features import FrozenFeatures
 from seglift.training.refining.planned import Return
 from seglift.training.refining.returns_cache import ReturnedFrame, ReturnsCache
+from seglift.training.sampling.class_points import ClassPoints
 from seglift.training.videos.array_cache import ArrayCache
 
 CACHE_BYTES = 1 << 30
 """Decoded frames that are kept, over all loading processes."""
+
+
+POINTS, THINNED_SIDE = 64, 256
+"""Pixels of each class that are kept of a label, and about the shorter side of the label that they are drawn from."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,8 @@ class RefinementRecipe:
     """Which labels come back to labelled frames, and how they travel."""
     keyframe_share: float = 0.5
     """Share of views that show a labelled neighbour's labels rather than a cycle, 0..1, where there are both."""
+    balanced: float = 0.5
+    """Share of views around a pixel of a class chosen uniformly, 0..1."""
     fit: FitConfig = field(default_factory=lambda: FitConfig(average=0.98))
     """Length, optimiser, seed."""
     augmentation: AugmentationConfig = field(default_factory=lambda: AugmentationConfig(jitter=0.2, blur=None))
@@ -80,6 +87,7 @@ class RefinementRecipe:
         rules = {
             "crop": (min(self.crop) >= 16, "at least 16 x 16"),
             "batch": (self.batch >= 1, "at least 1"),
+            "balanced": (0 <= self.balanced <= 1, "0..1"),
             "keyframe_share": (0 <= self.keyframe_share <= 1, "0..1"),
         }
         for name, (holds, expected) in rules.items():
@@ -100,6 +108,21 @@ class FrozenModel:
     model: SemanticModel
     identity: str
     device: str | torch.device = "cpu"
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What a view shows.
+
+    Attributes:
+        number: of the labelled frame.
+        which: labelling that came back to it.
+        point: row and column, in the thinned label, of a pixel to be seen; None for anywhere.
+    """
+
+    number: int
+    which: Return
+    point: tuple[int, int] | None = None
 
 
 class RefinementTask:
@@ -137,6 +160,10 @@ class RefinementTask:
         self._limit = CACHE_BYTES // max(1, recipe.fit.workers)
         self._kept: ArrayCache[ReturnedFrame] = ArrayCache(self._limit)
         self._order: tuple[int, NDArray[np.int64]] | None = None
+        self._points = None
+        if recipe.balanced > 0:
+            labels = (thinned(returns.label(number)) for number in range(len(returns)))
+            self._points = ClassPoints(labels, numpy_generator(recipe.fit.seed, "class points"), POINTS)
 
     @property
     def module(self) -> nn.Module:
@@ -159,7 +186,7 @@ class RefinementTask:
         first = step * self.recipe.batch
         numbers = [first + number for number in part.share(self.recipe.batch)]
         drawn = [self._draw(seed, position) for position in numbers]
-        views = [self._views(seed, position, *draw) for position, draw in zip(numbers, drawn, strict=True)]
+        views = [self._views(seed, position, draw) for position, draw in zip(numbers, drawn, strict=True)]
         return {
             "image": torch.stack([target.image for target, _ in views]),
             "warped": torch.stack([came.image for _, came in views]),
@@ -167,24 +194,31 @@ class RefinementTask:
             "label": torch.stack([self._classes(target.label) for target, _ in views]),
             "carried": torch.stack([self._classes(came.label) for _, came in views]),
             "weight": torch.stack([target.weight for target, _ in views]),
-            "scale": torch.tensor([self._scales[number] for number, _ in drawn], dtype=torch.float64),
+            "scale": torch.tensor([self._scales[draw.number] for draw in drawn], dtype=torch.float64),
         }
 
-    def _draw(self, seed: int, position: int) -> tuple[int, Return]:
-        """Frame and labelling that draw ``position`` shows; every epoch shows each frame once."""
+    def _draw(self, seed: int, position: int) -> Draw:
+        """What draw ``position`` shows; without balance every epoch shows each frame once."""
         epoch, place = divmod(position, len(self.returns))
         if self._order is None or self._order[0] != derive_seed(seed, epoch):
             order = numpy_generator(seed, "epoch", epoch).permutation(len(self.returns))
             self._order = derive_seed(seed, epoch), order
-        number = int(self._order[1][place])
+        number, point = int(self._order[1][place]), None
         generator = numpy_generator(seed, "return", position)
+        if self._points is not None and self._points.points and generator.random() < self.recipe.balanced:
+            number, point = self._points.draw(generator, 1.0)
         returns = self.returns.frames[number].returns
-        return number, draw_return(returns, self.recipe.pairs.lengths, self.recipe.keyframe_share, generator)
+        which = draw_return(returns, self.recipe.pairs.lengths, self.recipe.keyframe_share, generator)
+        return Draw(number, which, point)
 
-    def _views(self, seed: int, position: int, number: int, which: Return) -> tuple[View, View]:
+    def _views(self, seed: int, position: int, draw: Draw) -> tuple[View, View]:
         """The same view of the frame with its labels, and of the carried picture with what came back."""
-        frame = self._kept.get((number, which), lambda: self.returns.read(number, which))
+        frame = self._kept.get((draw.number, draw.which), lambda: self.returns.read(draw.number, draw.which))
         inside = np.ones(frame.label.shape, np.float32)  # weighs 0 where a view reaches outside
+        point = None
+        if draw.point is not None:
+            stride = stride_of(frame.label)
+            point = draw.point[0] * stride, draw.point[1] * stride
         pairs = ((frame.image, frame.label), (frame.warped, frame.carried))
         target, came = (
             random_view(
@@ -192,6 +226,7 @@ class RefinementTask:
                 self.recipe.crop,
                 self.recipe.augmentation,
                 numpy_generator(seed, "view", position),
+                point,
             )
             for picture, labels in pairs
         )
@@ -233,6 +268,17 @@ class RefinementTask:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_features": None, "held_out": None, "_kept": ArrayCache(self._limit)}
+
+
+def stride_of(label: Array8) -> int:
+    """Every so many-th row and column of a label uint8 [H, W] is enough to find its classes."""
+    return max(1, int(min(label.shape)) // THINNED_SIDE)
+
+
+def thinned(label: Array8) -> Array8:
+    """A label uint8 [H, W], smaller by :func:`stride_of`."""
+    stride = stride_of(label)
+    return label[::stride, ::stride]
 
 
 def draw_return(

@@ -112,9 +112,13 @@ class ReturnsCache:
             UserError: a file cannot be read.
         """
         frame, place = self.frames[number], self._place(number)
-        drawn = frame.space.to_train(_read_label(frame, frame.key))
-        image = frame.frames[frame.key]
+        image, drawn = frame.frames[frame.key], self.label(number)
         return ReturnedFrame(image, drawn, read_image(place / which.warped_file), read_gray(place / which.file))
+
+    def label(self, number: int) -> Array8:
+        """What a human drew of frame ``number``, uint8 [H, W] train ids, 255 = ignored."""
+        frame = self.frames[number]
+        return frame.space.to_train(_read_label(frame, frame.key))
 
     def fingerprint(self) -> str:
         """Of frames, labels and all that makes labels come back."""

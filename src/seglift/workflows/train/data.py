@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from seglift.base.errors import UserError
 from seglift.base.progress import say
@@ -18,7 +18,27 @@ from seglift.training.images.in_space import in_space
 from seglift.training.loop.processes import is_first_process
 from seglift.workflows.recipes.overrides import check_roots
 from seglift.workflows.train.recipe import HeldOutSource, TrainRecipe
-from seglift.workflows.train.record import TrainingRecord
+from seglift.workflows.train.record import RecordedRecipe, TrainingRecord
+
+
+class DataRecipe(RecordedRecipe, Protocol):
+    """A recipe that names labelled data sets, whatever it trains."""
+
+    @property
+    def train(self) -> Sequence[HeldOutSource]:
+        """Where training images come from."""
+
+    @property
+    def val(self) -> HeldOutSource | None:
+        """Images that choose the best weights."""
+
+    @property
+    def space(self) -> str | None:
+        """Label space to learn; None takes that of the first source."""
+
+    @property
+    def sources(self) -> Sequence[HeldOutSource]:
+        """Those of training, then those that are held out."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +56,7 @@ class TrainingData:
         held_out = [(use, dataset) for use, dataset in (("val", self.val), ("test", self.test)) if dataset is not None]
         return [*(("train", dataset) for dataset in self.train), *held_out]
 
-    def record(self, recipe: TrainRecipe) -> TrainingRecord:
+    def record(self, recipe: DataRecipe) -> TrainingRecord:
         """What is kept beside the weights of ``recipe``."""
         about = {
             "space": self.space.name,
@@ -50,7 +70,7 @@ class TrainingData:
         return TrainingRecord(recipe, names, tuple(dataset.root for _, dataset in self.by_use), about)
 
 
-def open_data(recipe: TrainRecipe, roots: Mapping[str, Path]) -> TrainingData:
+def open_data(recipe: DataRecipe, roots: Mapping[str, Path]) -> TrainingData:
     """Opens every source of a recipe; the first process says what the data sets left out.
 
     Raises:

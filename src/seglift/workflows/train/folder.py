@@ -20,7 +20,8 @@ from seglift.workflows.outputs.lock import LOCK_NAME
 from seglift.workflows.recipes.recipe import read_yaml
 
 RECIPE, RUN, SCORES, CURVES, SKIPPED = "recipe.yaml", "run.json", "scores.json", "curves.png", "skipped.txt"
-INDEX = "class_index"
+INDEX, RETURNS = "class_index", "returns"
+"""Folders of what is kept for later calls: class indices, and labels that came back to labelled frames."""
 PRODUCTS = (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME, METRICS_NAME, RECIPE, RUN, SCORES, CURVES, SKIPPED)
 """Files of a training."""
 DATA = ("train", "val", "test")
@@ -42,7 +43,7 @@ def check_own(out: Path, roots: Iterable[Path]) -> None:
         raise UserError(f"{out} is a folder of the data, expected one for the training alone; choose another --out")
     if not out.is_dir() or _is_training(out):
         return
-    ours = {*PRODUCTS, EVENTS_FOLDER, INDEX, LOCK_NAME}
+    ours = {*PRODUCTS, EVENTS_FOLDER, INDEX, RETURNS, LOCK_NAME}
     foreign = sorted(path.name for path in out.iterdir() if path.name not in ours and not path.name.startswith("."))
     if foreign:
         raise UserError(

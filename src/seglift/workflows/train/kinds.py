@@ -10,6 +10,7 @@ from typing import Any
 from seglift.base.errors import UserError
 from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.score.run import format_scores
+from seglift.workflows.train.refiner import describe_refiner_training, run_refiner_training
 from seglift.workflows.train.segmentation import describe_training, run_training
 from seglift.workflows.train.setup import TrainOptions
 from seglift.workflows.train.video import describe_video_training, run_video_training
@@ -42,9 +43,18 @@ def _video_prediction(values: Mapping[str, Any], where: str, out: Path, options:
     return Trained(result.weights, None if scores is None else scores.table())
 
 
+def _refiner(values: Mapping[str, Any], where: str, out: Path, options: TrainOptions) -> Trained | None:
+    done = run_refiner_training(values, where, out, options)
+    if done is None:
+        return None
+    result, scores = done
+    return Trained(result.weights, None if scores is None else scores.table())
+
+
 KINDS: dict[str, tuple[Run, Describe]] = {
     "segmentation": (_segmentation, describe_training),
     "video_prediction": (_video_prediction, describe_video_training),
+    "refiner": (_refiner, describe_refiner_training),
 }
 """For each kind what trains it, and what says what would be trained."""
 
