@@ -158,19 +158,18 @@ def common_details(first: Details, second: Details) -> int:
     """How many details of ``first`` are found again in ``second``, moved like others near them."""
     if min(len(first), len(second)) < 2:
         return 0
-    norm = cv2.NORM_HAMMING if first.descriptors.dtype == np.uint8 else cv2.NORM_L2
-    pairs = cv2.BFMatcher(norm).knnMatch(first.descriptors, second.descriptors, k=2)
-    found = [best for best, other in pairs if best.distance < RATIO * other.distance]
+    bits = first.descriptors.dtype == np.uint8
+    norm, kind = (cv2.NORM_HAMMING, cv2.CV_32S) if bits else (cv2.NORM_L2, cv2.CV_32F)
+    unlike, matches = cv2.batchDistance(first.descriptors, second.descriptors, kind, normType=norm, K=2)
+    found = np.flatnonzero(unlike[:, 0] < RATIO * unlike[:, 1])
     if len(found) <= ALIKE_NEIGHBOURS:
         return 0
-    there = second.points[[match.trainIdx for match in found]]
-    motion = there - first.points[[match.queryIdx for match in found]]
-    distances = np.square(there[:, None] - there[None]).sum(2)
-    np.fill_diagonal(distances, np.inf)
-    count = min(NEIGHBOURS, len(found) - 1)
-    nearest = np.argpartition(distances, count - 1, axis=1)[:, :count]
+    there = second.points[matches[found, 0]]
+    motion = there - first.points[found]
+    count = min(NEIGHBOURS + 1, len(found))
+    _, nearest = cv2.batchDistance(there, there, cv2.CV_32F, normType=cv2.NORM_L2, K=count)  # itself among them
     alike = np.linalg.norm(motion[nearest] - motion[:, None], axis=2) < ALIKE
-    return int((alike.sum(1) >= ALIKE_NEIGHBOURS).sum())
+    return int((alike.sum(1) > ALIKE_NEIGHBOURS).sum())
 
 
 def _details(detector: cv2.Feature2D, image: Array8) -> Details:
