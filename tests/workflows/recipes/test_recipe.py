@@ -12,7 +12,8 @@ from seglift.base.errors import UserError
 from seglift.datasets.catalogue import DATASETS, option_types
 from seglift.labels.space_file import get_space
 from seglift.models.published import LAYOUTS
-from seglift.models.zoo import build
+from seglift.models.zoo import build, build_refiner
+from seglift.propagation.cycle import ReturnConfig
 from seglift.training.sampling.source_shares import resolve_quotas
 from seglift.training.starts.pretrained_encoder import pretrained_encoder
 from seglift.training.starts.same_network import check_same_network
@@ -20,6 +21,7 @@ from seglift.workflows.recipes.overrides import parse_overrides, parse_roots, wi
 from seglift.workflows.recipes.recipe import parse_recipe, plain_values, read_yaml
 from seglift.workflows.study.recipe import read_study
 from seglift.workflows.train.recipe import TrainRecipe
+from seglift.workflows.train.refiner_recipe import RefinerTrainRecipe
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 KINDS = {
@@ -164,6 +166,27 @@ def test_every_recipe_that_ships_names_what_exists(path):
     classes = {name for source in recipe.train for name in source.centroid_classes or ()}
     assert classes <= set(get_space("cityscapes").train_names)
     assert replace(recipe.fit, epochs=None).resolved(10).steps >= 1
+
+
+REFINERS = [path for path, kind in KINDS.items() if kind == "refiner"]
+
+
+@pytest.mark.parametrize("path", REFINERS, ids=lambda path: path.stem)
+def test_every_recipe_of_a_refiner_names_what_exists(path):
+    recipe = parse_recipe(read_yaml(path), RefinerTrainRecipe, path.name)
+    assert {source.dataset for source in recipe.sources} <= set(DATASETS)
+    with torch.device("meta"):
+        network = build_refiner(recipe.network.resolved(19, 512))
+    assert network.num_classes == 19
+    recipe.loss.build(None, 20)
+    assert replace(recipe.fit, epochs=None).resolved(10).steps >= 1
+
+
+def test_the_papers_refiner_has_its_values():
+    recipe = parse_recipe(read_yaml(RECIPES / "refiner/cityscapes.yaml"), RefinerTrainRecipe, "x")
+    assert recipe.pairs == ReturnConfig(lengths=(1, 2, 3, 4, 5, 6), keyframes=(), tau=40, resample="recursive")
+    assert (recipe.network.architecture, recipe.loss.name) == ("refiner_paper", "rmi")
+    assert (recipe.fit.optimizer, recipe.fit.learning_rate, recipe.fit.average) == ("sgd", 0.01, None)
 
 
 PAPERS = [path for path in TRAININGS if path.parent.name in {"zhu2019", "warp_refine2021", "das2023"}]
