@@ -230,6 +230,19 @@ def test_balanced_views_show_a_class_drawn_uniformly():
     assert 0.3 < shares[1] < 0.7
 
 
+def test_class_balance_weighs_classes_and_ignored_by_their_frequency():
+    one = task({"class_balance": 0.5, "balanced": 0.0})
+    weights = one.criterion.main.class_weights
+    labels = torch.stack([torch.from_numpy(one.returns.label(number)) for number in range(6)])
+    counts = torch.bincount(labels.masked_fill(labels == 255, 3).flatten(), minlength=4).double()
+    frequency = counts / counts.sum()
+    assert torch.allclose(weights.double() * frequency.sqrt(), weights[0].double() * frequency[0].sqrt())
+    assert float((weights * frequency).sum()) == pytest.approx(1)
+    assert task().criterion.main.class_weights is None
+    with pytest.raises(UserError, match="the loss rmi takes no class weights"):
+        task({"class_balance": 0.5, "loss": CriterionConfig("rmi")})
+
+
 def test_the_losses_of_parts_add_up():
     one = task({"network": RefinerNetworkConfig("refiner_compact", {"norm": "instance"})})
     counts = one.counts(whole(one))
@@ -280,7 +293,7 @@ def test_labelled_neighbours_have_their_share(share):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"crop": (8, 32)}, {"batch": 0}, {"balanced": -0.1}, {"keyframe_share": 1.5}],
+    [{"crop": (8, 32)}, {"batch": 0}, {"balanced": -0.1}, {"class_balance": 2}, {"keyframe_share": 1.5}],
     ids=lambda changes: next(iter(changes)),
 )
 def test_impossible_values_are_refused(changes):

@@ -40,6 +40,7 @@ CACHE_BYTES = 1 << 30
 """Decoded frames that are kept, over all loading processes."""
 
 
+SMALLEST_FREQUENCY = 1e-4
 POINTS, THINNED_SIDE = 64, 256
 """Pixels of each class that are kept of a label, and about the shorter side of the label that they are drawn from."""
 
@@ -71,6 +72,9 @@ class RefinementRecipe:
     """Share of views that show a labelled neighbour's labels rather than a cycle, 0..1, where there are both."""
     balanced: float = 0.5
     """Share of views around a pixel of a class chosen uniformly, 0..1."""
+    class_balance: float = 0.0
+    """Weight of a class in the loss is its frequency to the power of minus this, 0..1, so that rare ones are not taken
+    for frequent ones; not for every loss."""
     fit: FitConfig = field(default_factory=lambda: FitConfig(average=0.98))
     """Length, optimiser, seed."""
     augmentation: AugmentationConfig = field(default_factory=lambda: AugmentationConfig(jitter=0.2, blur=None))
@@ -88,6 +92,7 @@ class RefinementRecipe:
             "crop": (min(self.crop) >= 16, "at least 16 x 16"),
             "batch": (self.batch >= 1, "at least 1"),
             "balanced": (0 <= self.balanced <= 1, "0..1"),
+            "class_balance": (0 <= self.class_balance <= 1, "0..1"),
             "keyframe_share": (0 <= self.keyframe_share <= 1, "0..1"),
         }
         for name, (holds, expected) in rules.items():
@@ -155,15 +160,25 @@ class RefinementTask:
         width = feature_channels(frozen.model, frozen.device)
         self.network_values = recipe.network.resolved(space.num_train, width)
         self.network = build_refiner(self.network_values, seed=recipe.fit.seed).to(memory_format=torch.channels_last)
-        self.criterion = recipe.loss.build(None, space.num_train + 1)
         self._scales = [self._features.scale_of(*frame.frames.size) for frame in returns.frames]
         self._limit = CACHE_BYTES // max(1, recipe.fit.workers)
         self._kept: ArrayCache[ReturnedFrame] = ArrayCache(self._limit)
         self._order: tuple[int, NDArray[np.int64]] | None = None
         self._points = None
-        if recipe.balanced > 0:
+        if recipe.balanced > 0 or recipe.class_balance > 0:
             labels = (thinned(returns.label(number)) for number in range(len(returns)))
             self._points = ClassPoints(labels, numpy_generator(recipe.fit.seed, "class points"), POINTS)
+        self.criterion = recipe.loss.build(self._class_weights(), space.num_train + 1)
+
+    def _class_weights(self) -> Tensor | None:
+        """Weights of the classes and of "ignored", float32 [C + 1], mean 1 over the pixels; None without balance."""
+        if self.recipe.class_balance == 0 or self._points is None:
+            return None
+        known, ignored = np.split(self._points.pixels[: IGNORE_TRAIN_ID + 1], [self.space.num_train])
+        counts = torch.from_numpy(np.append(known, ignored[-1])).double()
+        frequency = counts / counts.sum()
+        weights = frequency.clamp_min(SMALLEST_FREQUENCY) ** -self.recipe.class_balance
+        return (weights / (frequency * weights).sum()).float()
 
     @property
     def module(self) -> nn.Module:

@@ -190,7 +190,8 @@ def _set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> Ref
     if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         make_fabric(device, recipe.fit.precision)  # several processes would wait here for each other
     data = open_data(recipe, options.roots)
-    recipe.loss.build(None, data.space.num_train + 1)
+    classes = data.space.num_train + 1
+    recipe.loss.build(torch.ones(classes) if recipe.class_balance else None, classes)
     frozen = load_frozen(recipe, data.space, device)
     training = RefinerTraining(recipe, data, plan_data(recipe, data, frozen.estimator), frozen, options, device)
     with torch.device("meta"):
