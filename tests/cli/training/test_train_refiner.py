@@ -107,9 +107,14 @@ def test_a_training_says_whether_it_helps_and_leaves_a_refiner(run, panning, mod
         name: value for name, value in scores["keyframe"].items() if name != "by_length"
     }
     assert scores["cycle"]["pairs"] == scores["keyframe"]["pairs"] == 4
-    for shown in ("out and back, all", "from a labelled neighbour, 3", f"{100 * scores['cycle']['before']:.1f}"):
+    for shown in (
+        "out and back, all",
+        "from a labelled neighbour, 3",
+        f"{100 * scores['cycle']['before']['miou']:.1f}",
+    ):
         assert shown in said.out
-    helps = scores["keyframe"]["after"] > scores["keyframe"]["before"]
+    assert 0 < scores["cycle"]["after"]["pixel_accuracy"] <= 1
+    helps = scores["keyframe"]["after"]["miou"] > scores["keyframe"]["before"]["miou"]
     assert helps != ("refined labels are no better" in said.err)
     rows = list(csv.DictReader((out / "metrics.csv").open()))
     assert [row["step"] for row in rows if row["miou"]] == ["4", "8"]

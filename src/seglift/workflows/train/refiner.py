@@ -15,6 +15,7 @@ from seglift.base.errors import UserError
 from seglift.base.progress import say
 from seglift.base.weights import load_weights
 from seglift.inference.semantic_model import feature_channels
+from seglift.metrics.confusion import Confusion
 from seglift.models.zoo import build_refiner
 from seglift.training.loop.fit import fit
 from seglift.training.loop.processes import is_first_process, make_fabric
@@ -63,10 +64,14 @@ class RefinerScores:
         return total.after.miou() > total.before.miou()
 
     def as_json(self) -> dict[str, Any]:
-        """Of each kind, over all and by length, mIoU (0..1) ``before`` and ``after`` and number of ``pairs``."""
+        """Of each kind, over all and by length: ``before`` and ``after`` with ``miou`` and ``pixel_accuracy`` (0..1),
+        and the number of ``pairs``.
+        """
         numbers: dict[str, Any] = {}
         for (kind, length), one in sorted(self.found.items()):
-            values = {"before": one.before.miou(), "after": one.after.miou(), "pairs": one.pairs}
+            values: dict[str, Any] = {"pairs": one.pairs}
+            for name, confusion in (("before", one.before), ("after", one.after)):
+                values[name] = {"miou": confusion.miou(), "pixel_accuracy": confusion.pixel_accuracy()}
             if length == 0:
                 numbers[kind] = values | {"by_length": {}}
             else:
@@ -75,18 +80,14 @@ class RefinerScores:
 
     def table(self) -> str:
         """The same for a person."""
-        rows = [
-            (
-                f"{SAID[kind]}, {'all' if length == 0 else length}",
-                percent(one.before.miou()),
-                percent(one.after.miou()),
-                str(one.pairs),
+        rows = []
+        for (kind, length), one in sorted(self.found.items()):
+            shares = (
+                score(of) for score in (Confusion.miou, Confusion.pixel_accuracy) for of in (one.before, one.after)
             )
-            for (kind, length), one in sorted(self.found.items())
-        ]
-        return render_table(
-            "mIoU of labels that came to held-out frames", ("frames", "before", "refined", "pairs"), rows
-        )
+            rows.append((f"{SAID[kind]}, {length or 'all'}", *map(percent, shares), str(one.pairs)))
+        names = ("frames", "mIoU before", "refined", "accuracy before", "refined", "pairs")
+        return render_table("Labels that came to held-out frames", names, rows)
 
 
 @dataclass(frozen=True)
