@@ -16,7 +16,7 @@ from seglift.training.images.augmentation import AugmentationConfig
 from seglift.training.loop.fit import fit
 from seglift.training.loop.fit_config import FitConfig
 from seglift.training.loop.task import Part
-from seglift.training.refinement import FrozenModel, RefinementRecipe, RefinementTask, RefinerNetworkConfig, draw_return
+from seglift.training.refinement import FrozenModel, RefinementRecipe, RefinementTask, RefinerNetworkConfig
 from seglift.training.refinement_validation import HeldOutReturns
 from seglift.training.refining.planned import Return
 from seglift.training.refining.returns_cache import ReturnedFrame
@@ -200,7 +200,7 @@ def test_parts_of_a_batch_are_the_whole_batch_and_every_epoch_shows_each_frame()
     together = one.batch(3, 1, Part())
     for name, tensor in together.items():
         assert torch.equal(torch.cat([part[name] for part in parts]), tensor)
-    assert sorted(one._draw(3, position).number for position in range(6, 12)) == list(range(6))
+    assert sorted(one.draws.draw(3, position).number for position in range(6, 12)) == list(range(6))
     assert one.steps_per_epoch == 1
 
 
@@ -269,26 +269,6 @@ def test_the_fingerprint_follows_data_model_and_settings():
         RefinementTask(Corrupted(0), SPACE, recipe(), FrozenModel(Blurred(), "another"), "dis"),
     ]
     assert len({same, *(other.fingerprint() for other in others)}) == 5
-
-
-def test_draws_are_uniform_over_sides_and_lengths_and_capped():
-    returns = tuple(Return(CYCLE, side, length) for side, far in ((-1, 2), (1, 3)) for length in range(1, far + 1))
-    generator = np.random.default_rng(0)
-    drawn = [draw_return(returns, (1, 2, 3), 0.5, generator) for _ in range(1200)]
-    shares = {one: drawn.count(one) / 1200 for one in returns}
-    for one, share in shares.items():
-        expected = 0.5 * {(-1, 2): 2 / 3}.get((one.side, one.length), 1 / 3)
-        assert share == pytest.approx(expected, abs=0.05)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_labelled_neighbours_have_their_share(share):
-    returns = (Return(CYCLE, 1, 1), Return(KEYFRAME, -1, 4), Return(KEYFRAME, 1, 4))
-    generator = np.random.default_rng(0)
-    drawn = [draw_return(returns, (1,), share, generator).kind for _ in range(400)]
-    assert drawn.count(KEYFRAME) / 400 == pytest.approx(share, abs=0.06)
-    assert draw_return(returns[:1], (1,), 1.0, generator).kind == CYCLE
-    assert draw_return(returns[1:], (), 0.0, generator).kind == KEYFRAME
 
 
 @pytest.mark.parametrize(

@@ -7,33 +7,30 @@ training is supervised: what came back goes in, what the human drew should come 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values
-from seglift.base.seeding import derive_seed, numpy_generator
+from seglift.base.seeding import numpy_generator
 from seglift.inference.semantic_model import SemanticModel, feature_channels
-from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace
+from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
 from seglift.losses.criterion import CriterionConfig
 from seglift.models.zoo import build_refiner
-from seglift.propagation.cycle import CYCLE, KEYFRAME, ReturnConfig
+from seglift.propagation.cycle import ReturnConfig
 from seglift.propagation.refiner import refiner_metadata
 from seglift.training.images.augmentation import AugmentationConfig, View, random_view
 from seglift.training.images.sample import Sample
 from seglift.training.loop.fit_config import FitConfig
 from seglift.training.loop.task import Batch, Part
 from seglift.training.refinement_validation import HeldOutReturns
+from seglift.training.refining.draws import Draw, ReturnDraws
 from seglift.training.refining.features import FrozenFeatures
-from seglift.training.refining.planned import Return
 from seglift.training.refining.returns_cache import ReturnedFrame, ReturnsCache
-from seglift.training.sampling.class_points import ClassPoints
 from seglift.training.videos.array_cache import ArrayCache
 
 CACHE_BYTES = 1 << 30
@@ -41,8 +38,6 @@ CACHE_BYTES = 1 << 30
 
 
 SMALLEST_FREQUENCY = 1e-4
-POINTS, THINNED_SIDE = 64, 256
-"""Pixels of each class that are kept of a label, and about the shorter side of the label that they are drawn from."""
 
 
 @dataclass(frozen=True)
@@ -115,21 +110,6 @@ class FrozenModel:
     device: str | torch.device = "cpu"
 
 
-@dataclass(frozen=True)
-class Draw:
-    """What a view shows.
-
-    Attributes:
-        number: of the labelled frame.
-        which: labelling that came back to it.
-        point: row and column, in the thinned label, of a pixel to be seen; None for anywhere.
-    """
-
-    number: int
-    which: Return
-    point: tuple[int, int] | None = None
-
-
 class RefinementTask:
     """Batches of random views of what came back to labelled frames; the human's labels should come out.
 
@@ -163,18 +143,23 @@ class RefinementTask:
         self._scales = [self._features.scale_of(*frame.frames.size) for frame in returns.frames]
         self._limit = CACHE_BYTES // max(1, recipe.fit.workers)
         self._kept: ArrayCache[ReturnedFrame] = ArrayCache(self._limit)
-        self._order: tuple[int, NDArray[np.int64]] | None = None
-        self._points = None
-        if recipe.balanced > 0 or recipe.class_balance > 0:
-            labels = (thinned(returns.label(number)) for number in range(len(returns)))
-            self._points = ClassPoints(labels, numpy_generator(recipe.fit.seed, "class points"), POINTS)
+        wants_classes = recipe.balanced > 0 or recipe.class_balance > 0
+        labels = (returns.label(number) for number in range(len(returns))) if wants_classes else ()
+        self.draws = ReturnDraws(
+            [frame.returns for frame in returns.frames],
+            labels,
+            recipe.pairs.lengths,
+            recipe.keyframe_share,
+            recipe.balanced,
+            recipe.fit.seed,
+        )
         self.criterion = recipe.loss.build(self._class_weights(), space.num_train + 1)
 
     def _class_weights(self) -> Tensor | None:
         """Weights of the classes and of "ignored", float32 [C + 1], mean 1 over the pixels; None without balance."""
-        if self.recipe.class_balance == 0 or self._points is None:
+        if self.recipe.class_balance == 0:
             return None
-        known, ignored = np.split(self._points.pixels[: IGNORE_TRAIN_ID + 1], [self.space.num_train])
+        known, ignored = np.split(self.draws.pixels, [self.space.num_train])
         counts = torch.from_numpy(np.append(known, ignored[-1])).double()
         frequency = counts / counts.sum()
         weights = frequency.clamp_min(SMALLEST_FREQUENCY) ** -self.recipe.class_balance
@@ -200,7 +185,7 @@ class RefinementTask:
         """
         first = step * self.recipe.batch
         numbers = [first + number for number in part.share(self.recipe.batch)]
-        drawn = [self._draw(seed, position) for position in numbers]
+        drawn = [self.draws.draw(seed, position) for position in numbers]
         views = [self._views(seed, position, draw) for position, draw in zip(numbers, drawn, strict=True)]
         return {
             "image": torch.stack([target.image for target, _ in views]),
@@ -212,28 +197,10 @@ class RefinementTask:
             "scale": torch.tensor([self._scales[draw.number] for draw in drawn], dtype=torch.float64),
         }
 
-    def _draw(self, seed: int, position: int) -> Draw:
-        """What draw ``position`` shows; without balance every epoch shows each frame once."""
-        epoch, place = divmod(position, len(self.returns))
-        if self._order is None or self._order[0] != derive_seed(seed, epoch):
-            order = numpy_generator(seed, "epoch", epoch).permutation(len(self.returns))
-            self._order = derive_seed(seed, epoch), order
-        number, point = int(self._order[1][place]), None
-        generator = numpy_generator(seed, "return", position)
-        if self._points is not None and self._points.points and generator.random() < self.recipe.balanced:
-            number, point = self._points.draw(generator, 1.0)
-        returns = self.returns.frames[number].returns
-        which = draw_return(returns, self.recipe.pairs.lengths, self.recipe.keyframe_share, generator)
-        return Draw(number, which, point)
-
     def _views(self, seed: int, position: int, draw: Draw) -> tuple[View, View]:
         """The same view of the frame with its labels, and of the carried picture with what came back."""
         frame = self._kept.get((draw.number, draw.which), lambda: self.returns.read(draw.number, draw.which))
         inside = np.ones(frame.label.shape, np.float32)  # weighs 0 where a view reaches outside
-        point = None
-        if draw.point is not None:
-            stride = stride_of(frame.label)
-            point = draw.point[0] * stride, draw.point[1] * stride
         pairs = ((frame.image, frame.label), (frame.warped, frame.carried))
         target, came = (
             random_view(
@@ -241,7 +208,7 @@ class RefinementTask:
                 self.recipe.crop,
                 self.recipe.augmentation,
                 numpy_generator(seed, "view", position),
-                point,
+                draw.point,
             )
             for picture, labels in pairs
         )
@@ -283,36 +250,3 @@ class RefinementTask:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_features": None, "held_out": None, "_kept": ArrayCache(self._limit)}
-
-
-def stride_of(label: Array8) -> int:
-    """Every so many-th row and column of a label uint8 [H, W] is enough to find its classes."""
-    return max(1, int(min(label.shape)) // THINNED_SIDE)
-
-
-def thinned(label: Array8) -> Array8:
-    """A label uint8 [H, W], smaller by :func:`stride_of`."""
-    stride = stride_of(label)
-    return label[::stride, ::stride]
-
-
-def draw_return(
-    returns: Sequence[Return], lengths: Sequence[int], keyframe_share: float, generator: np.random.Generator
-) -> Return:
-    """One of what comes back to a frame: a labelled neighbour's labels or a cycle, side and length uniform.
-
-    Args:
-        returns: of the frame, at least one.
-        lengths: lengths of cycles to draw from; one longer than the video reaches on a side is capped.
-        keyframe_share: probability of a labelled neighbour's labels, where there are both kinds.
-        generator: source of every random choice.
-    """
-    keyframes = [one for one in returns if one.kind == KEYFRAME]
-    cycles = [one for one in returns if one.kind == CYCLE]
-    if keyframes and (not cycles or generator.random() < keyframe_share):
-        return keyframes[int(generator.integers(len(keyframes)))]
-    sides = sorted({one.side for one in cycles})
-    side = sides[int(generator.integers(len(sides)))]
-    wanted = lengths[int(generator.integers(len(lengths)))]
-    there = [one for one in cycles if one.side == side]
-    return max((one for one in there if one.length <= wanted), default=min(there), key=lambda one: one.length)
