@@ -1,0 +1,1 @@
+"""Parts of ``label_quality.py``: what is labelled, by which setups, and how the scores are shown."""
