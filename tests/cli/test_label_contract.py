@@ -63,6 +63,8 @@ def test_table_of_frames(clip, label, tmp_path):
             assert row["provenance"][name] == pytest.approx((source == value).mean(), abs=1e-6)
         confidence = pixels(out / "confidence" / f"{row['stem']}.png")
         assert row["mean_confidence"] == pytest.approx(confidence.mean() / 255, abs=1e-6)
+        assert 0.5 < row["estimated_miou"] < 1.0 or (row["estimated_miou"] == 1.0 and row["distance"] == 0)
+    assert sum(row["estimated_miou"] == 1.0 for row in rows) == 3
 
 
 def test_run_and_timing(clip, label, tmp_path):

@@ -92,7 +92,7 @@ def test_a_scene_without_keyframe_is_unknown_to_motion(cut_clip, label, tmp_path
     for row in rows(out)[4:9]:
         assert row["keyframes"] == [None, None] and row["distance"] is None
         assert sources(out, row["stem"]) == {NONE}
-        assert row["mean_confidence"] == 0.0
+        assert row["mean_confidence"] == 0.0 and row["estimated_miou"] is None
 
 
 def test_a_scene_without_keyframe_is_left_to_the_model(cut_clip, label, small_model, tmp_path):

@@ -35,7 +35,7 @@ def test_a_frame_is_done_once_its_files_and_its_line_are_there(output):
     entries = output.journal()
     assert list(entries) == ["a", "b", "c"] and entries["b"]["key"] == "key of b"
     assert entries["a"]["pixels"] == {"3": 24} and entries["a"]["mean_confidence"] == round(128 / 255, 6)
-    assert entries["a"]["provenance"]["earlier"] == 1.0
+    assert entries["a"]["provenance"]["earlier"] == 1.0 and entries["a"]["estimated_miou"] is None
     for folder, stem in zip(FOLDERS, "abc", strict=True):
         (output.folder / folder / f"{stem}.png").unlink()
     assert output.journal() == {}

@@ -41,20 +41,23 @@ class FrameResult:
         labels: uint8 ``[H, W]`` raw ids of the space.
         confidence: uint8 ``[H, W]``, 0..255 = 0..1.
         provenance: uint8 ``[H, W]``, an index into ``PROVENANCE_NAMES``.
+        estimated_miou: expected of the labels, 0..1; None where nothing is known of them.
         label_png: a ready PNG file to write for ``labels``, byte for byte; None encodes ``labels``.
     """
 
     labels: NDArray[np.uint8]
     confidence: NDArray[np.uint8]
     provenance: NDArray[np.uint8]
+    estimated_miou: float | None = None
     label_png: bytes | None = None
 
     def statistics(self) -> dict[str, Any]:
-        """``mean_confidence`` and ``provenance`` fractions (0..1) of ``frames.jsonl``, and ``pixels`` by raw id."""
+        """The frame's numbers of ``frames.jsonl`` (fractions 0..1, six digits), and ``pixels`` by raw id."""
         counts = np.bincount(self.labels.ravel(), minlength=256)
         shares = np.bincount(self.provenance.ravel(), minlength=len(PROVENANCE_NAMES)) / self.provenance.size
         return {
             "mean_confidence": round(float(self.confidence.mean(dtype=np.float64)) / 255.0, 6),
+            "estimated_miou": None if self.estimated_miou is None else round(self.estimated_miou, 6),
             "provenance": {name: round(float(share), 6) for name, share in zip(PROVENANCE_NAMES, shares, strict=True)},
             "pixels": {str(raw): int(counts[raw]) for raw in np.flatnonzero(counts)},
         }

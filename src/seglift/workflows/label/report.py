@@ -35,7 +35,7 @@ from seglift.workflows.score.run import Scores, add_frame
 
 GENERIC_NAMES = ("images", "frames", "image_2", "rgb", "JPEGImages")
 """Folders whose name says nothing: the report is called after the folder above."""
-FRAME_FIELDS = ("index", "stem", "keyframes", "distance", "mean_confidence", "provenance")
+FRAME_FIELDS = ("index", "stem", "keyframes", "distance", "mean_confidence", "estimated_miou", "provenance")
 
 
 def write_tables(
@@ -53,7 +53,7 @@ def write_tables(
     for stem in plan.clip.frames.stems:
         entry = dict(entries[stem])
         entry["provenance"] = {name: entry["provenance"][name] for name in PROVENANCE_NAMES}
-        lines.append(json.dumps({name: entry[name] for name in FRAME_FIELDS}, allow_nan=False) + "\n")
+        lines.append(json.dumps({name: entry[name] for name in FRAME_FIELDS if name in entry}, allow_nan=False) + "\n")
     write_bytes(output.folder / "frames.jsonl", "".join(lines).encode())
     write_json(output.folder / "run.json", describe_run(plan, model))
 
@@ -104,11 +104,19 @@ def write_timing(output: LabelOutput, seconds: Mapping[str, float], labelled: in
     )
 
 
-def score_output(plan: LabelPlan, output: LabelOutput) -> tuple[Scores, dict[int, float]] | None:
+def score_output(
+    plan: LabelPlan, output: LabelOutput, entries: Mapping[str, Mapping[str, Any]]
+) -> tuple[Scores, dict[int, float]] | None:
     """Scores the output against ``--ground-truth``; keyframes are left out.
 
+    Args:
+        plan: what was run.
+        output: where it lies.
+        entries: the journal's entry of every frame by stem.
+
     Returns:
-        The scores, pooled and by distance, and each scored frame's own mIoU by index; None without ground truth.
+        The scores, pooled and by distance, and each scored frame's own mIoU by index (over the classes that it shows,
+        see :meth:`.Confusion.present_miou`); None without ground truth.
     """
     folder = plan.config.ground_truth
     if folder is None:
@@ -120,7 +128,8 @@ def score_output(plan: LabelPlan, output: LabelOutput) -> tuple[Scores, dict[int
     for index, truth in sorted(pair_ground_truth(plan.clip, folder).items()):
         if index in distances:
             path = output.folder / "labels" / f"{plan.clip.frames.stems[index]}.png"
-            own[index] = add_frame(scores, path, truth, distances[index] or 0).miou()
+            estimate = entries[plan.clip.frames.stems[index]].get("estimated_miou")
+            own[index] = add_frame(scores, path, truth, distances[index] or 0, estimate).present_miou()
     return (scores, own) if scores.frames else None
 
 
@@ -128,7 +137,7 @@ def summarise(
     plan: LabelPlan, output: LabelOutput, entries: Mapping[str, Mapping[str, Any]]
 ) -> tuple[MethodResult, Scores | None]:
     """One method's result for the report, and its scores where ground truth was given."""
-    scored = score_output(plan, output)
+    scored = score_output(plan, output, entries)
     stems = plan.clip.frames.stems
     miou = scored[1] if scored else {}
     records = [FrameRecord.from_json(entries[stem], miou.get(index)) for index, stem in enumerate(stems)]

@@ -16,8 +16,9 @@ from seglift.base.threads import threads_per_call, worker_count
 from seglift.labels.reading import read_label
 from seglift.motion.estimator import MotionEstimator
 from seglift.motion.named import get_estimator
+from seglift.propagation.estimate import estimate_miou
 from seglift.propagation.fuse import Fused
-from seglift.propagation.provenance import EARLIER, HUMAN, LATER
+from seglift.propagation.provenance import EARLIER, HUMAN, LATER, NONE
 from seglift.propagation.spill import Spill
 from seglift.propagation.state import Origin
 from seglift.propagation.traverse import BothSides, Gap, Walker
@@ -139,7 +140,7 @@ class _Run:
         data = path.read_bytes()
         labels = self.plan.space.decode(read_label(path, self.plan.space))
         result = FrameResult(
-            labels, np.full_like(labels, 255), np.full_like(labels, HUMAN), data if is_id_png(data) else None
+            labels, np.full_like(labels, 255), np.full_like(labels, HUMAN), 1.0, data if is_id_png(data) else None
         )
         writer.submit(self.plan.clip.frames.stems[index], result, self._entry(index, None, key))
 
@@ -176,12 +177,15 @@ class _Run:
             return None
         labels = self.plan.space.decode(read_label(self.plan.keyframe_at[twin].label, self.plan.space))
         side = EARLIER if twin < sides.index else LATER
-        return FrameResult(labels, np.full_like(labels, 255), np.full_like(labels, side))
+        return FrameResult(labels, np.full_like(labels, 255), np.full_like(labels, side), 1.0)
 
     def _result(self, fused: Fused) -> FrameResult:
         confidence = (fused.confidence[0] * 255.0).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
-        labels = self.plan.space.decode(fused.labels[0].cpu().numpy())
-        return FrameResult(labels, confidence, fused.provenance[0].cpu().numpy())
+        index, provenance = fused.labels[0].cpu().numpy(), fused.provenance[0].cpu().numpy()
+        estimate = None
+        if (provenance != NONE).any():
+            estimate = estimate_miou(self.plan.space.to_train(index), fused.confidence[0].cpu().numpy())
+        return FrameResult(self.plan.space.decode(index), confidence, provenance, estimate)
 
     def _entry(self, index: int, sides: BothSides | None, key: str, gap: Gap | None = None) -> dict[str, Any]:
         first = self.plan.clip.first
