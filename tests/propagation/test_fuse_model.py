@@ -13,8 +13,9 @@ from seglift.motion.maps import identity_map
 from seglift.propagation import fuse_model
 from seglift.propagation.fuse import Fused
 from seglift.propagation.fuse_model import ModelVote, fuse_with_model
-from seglift.propagation.provenance import EARLIER, LATER, MODEL
+from seglift.propagation.provenance import EARLIER, LATER, MODEL, REFINER
 from seglift.propagation.semantic_only import SemanticLabeller
+from seglift.propagation.smooth import smooth_votes
 from seglift.propagation.state import Propagated
 from seglift.propagation.traverse import BothSides
 
@@ -197,3 +198,42 @@ def test_sides_are_left_as_they_were(make_state, fuse_them):
     assert torch.equal(state.labels, before.labels)
     assert torch.equal(state.trace, before.trace)
     assert torch.equal(state.photometric, before.photometric)
+
+
+def test_along_edges_a_speck_of_one_side_goes_and_the_page_says_who_did_it(make_state, fuse_them, space, stub_model):
+    state = make_state(1, ids=1)
+    state.trace[:, 2:] = 0.0
+    state.trace[:, :2] = identity_map(12, 16)
+    state.photometric.fill_(40)
+    for labels in (state.labels, state.origin.labels):
+        labels.fill_(3)
+        labels[0, 5, 7] = 1
+    labeller = SemanticLabeller(stub_model(chances(2, 0.1)), space)
+    sides = BothSides(4, state, None)
+    plain = fuse_with_model(sides, IMAGE, ModelVote(labeller))
+    smooth = fuse_with_model(sides, IMAGE, ModelVote(labeller, along_edges=True))
+    assert (plain.labels[0, 5, 7], smooth.labels[0, 5, 7]) == (1, 3)
+    assert (plain.provenance[0, 5, 7], smooth.provenance[0, 5, 7]) == (EARLIER, REFINER)
+    assert ((smooth.provenance == REFINER) == (smooth.labels != plain.labels)).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_along_edges_every_pixel_is_decided_as_by_a_full_count(make_state, space, stub_model, seed):
+    earlier, later = make_state(seed, block=3), make_state(seed + 60, block=3)
+    probabilities = chances(seed)
+    labeller = SemanticLabeller(stub_model(probabilities), space)
+    image = torch.from_numpy(np.random.default_rng(seed).integers(0, 40, (1, 3, 12, 16)).astype(np.uint8))
+    fused = fuse_with_model(BothSides(4, earlier, later), image, ModelVote(labeller, along_edges=True))
+    votes = torch.from_numpy(votes_by_hand([earlier, later], probabilities, None)).float()
+    shares = (votes / votes.sum(-1, keepdim=True)).view(-1, 4)
+    everywhere = torch.arange(12 * 16)
+    smoothed = smooth_votes(shares, everywhere, image, everywhere)
+    assert (smoothed.max(1).values - smoothed.gather(1, fused.labels.view(-1, 1).long())[:, 0]).max() < 1e-5
+    assert np.allclose(fused.confidence.flatten().numpy(), by_hand(smoothed.max(1).values.numpy()), atol=1e-4)
+
+
+def test_along_edges_where_nothing_was_carried_the_model_is_smoothed(space, stub_model):
+    labeller = SemanticLabeller(stub_model(chances(4)), space)
+    fused = fuse_with_model(BothSides(4, None, None), IMAGE, ModelVote(labeller, along_edges=True))
+    assert set(fused.provenance.unique().tolist()) == {MODEL, REFINER}
+    assert float(fused.confidence.max()) <= 1.0

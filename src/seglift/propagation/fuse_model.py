@@ -1,8 +1,9 @@
-"""Both keyframes and a segmentation model vote: the product's fusion of ``label --method inpaint``."""
+"""Both keyframes and a segmentation model vote: the product's fusion of ``label --method inpaint`` and ``refine``."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,8 +12,9 @@ from seglift.motion.consistency import photometric_error
 from seglift.propagation.confidence import carried_support, voted_confidence
 from seglift.propagation.evidence import reliability
 from seglift.propagation.fuse import CHUNK, Fused
-from seglift.propagation.provenance import EARLIER, LATER, MODEL
+from seglift.propagation.provenance import EARLIER, LATER, MODEL, REFINER
 from seglift.propagation.semantic_only import SemanticLabeller
+from seglift.propagation.smooth import boundary, grow, smooth_votes
 from seglift.propagation.state import Propagated
 from seglift.propagation.traverse import BothSides
 from seglift.propagation.vote import add_votes
@@ -29,10 +31,13 @@ class ModelVote:
         labeller: the model.
         tau: a keyframe does not vote where it differs by this RGB distance (0..255 units) or more from the frame; None
             for no limit.
+        along_edges: whether votes near edges of labels are smoothed along the frame's own edges (see
+            :func:`seglift.propagation.smooth.smooth_votes`).
     """
 
     labeller: SemanticLabeller
     tau: float | None = None
+    along_edges: bool = False
 
 
 def fuse_with_model(sides: BothSides, image: Tensor, vote: ModelVote) -> Fused:
@@ -46,21 +51,30 @@ def fuse_with_model(sides: BothSides, image: Tensor, vote: ModelVote) -> Fused:
         sides: what was carried to the frame, observed.
         image: the frame, RGB uint8 ``[1, 3, H, W]``.
         vote: the model's part.
+
+    Returns:
+        The labels; ``REFINER`` is the provenance of those that smoothing changed.
     """
     probabilities = vote.labeller.probabilities(image)
     certainty, train = probabilities.max(1)
     said = vote.labeller.to_index(train)
     states = [state for state in (sides.earlier, sides.later) if state is not None]
-    if not states:
+    if not states and not vote.along_edges:
         return Fused(said, certainty, torch.full_like(said, MODEL))
     weights = [_weight(state, image, vote.tau) for state in states]
-    labels, share = _count(states, weights, probabilities, said, vote.labeller)
+    ballot = _Ballot(states, weights, probabilities, said, vote.labeller)
+    labels, share = ballot.count()
     provenance, strongest = torch.full_like(said, MODEL), torch.zeros_like(certainty)
+    smoothed = torch.zeros_like(said, dtype=torch.bool)
+    if vote.along_edges:
+        voted = labels.clone()
+        _smooth(ballot, image, labels, share)
+        smoothed = labels != voted
     for state, weight in zip(states, weights, strict=True):
         takes = (state.labels == labels) & (weight > strongest)
         provenance.masked_fill_(takes, EARLIER if state is sides.earlier else LATER)
         strongest = torch.where(takes, weight, strongest)
-    return Fused(labels, voted_confidence(share), provenance)
+    return Fused(labels, voted_confidence(share) if states else share, provenance.masked_fill_(smoothed, REFINER))
 
 
 def _weight(state: Propagated, image: Tensor, tau: float | None) -> Tensor:
@@ -70,26 +84,73 @@ def _weight(state: Propagated, image: Tensor, tau: float | None) -> Tensor:
     return weight.masked_fill(photometric_error(image, state.origin.image, state.sampling_map) >= tau, 0.0)
 
 
-def _count(
-    states: list[Propagated], weights: list[Tensor], probabilities: Tensor, said: Tensor, labeller: SemanticLabeller
-) -> tuple[Tensor, Tensor]:
-    """The labels with the most votes, uint8 ``[1, H, W]``, and their share of the votes, float32 ``[1, H, W]``."""
-    columns = labeller.class_indices().long().to(said.device)
-    chances = probabilities[0].flatten(1)
-    labels, differ = said.clone(), torch.zeros_like(said, dtype=torch.bool)
-    share = MODEL_WEIGHT * probabilities.amax(1)
-    total = torch.full_like(share, MODEL_WEIGHT)
-    for state, weight in zip(states, weights, strict=True):
-        differ |= state.labels != said
-        share += weight * carried_support(state) / 255.0
-        total += weight
-    share /= total
-    for pixels in torch.split(torch.nonzero(differ.flatten())[:, 0], CHUNK):
-        votes = torch.zeros(len(pixels), labeller.space.num_indices, device=said.device)
-        votes[:, columns] = MODEL_WEIGHT * chances[:, pixels].T
-        for state, weight in zip(states, weights, strict=True):
+@dataclass(frozen=True)
+class _Ballot:
+    """Who votes on one frame.
+
+    Attributes:
+        states: what keyframes say.
+        weights: of each state, float32 ``[1, H, W]``.
+        probabilities: what the model says, float32 ``[1, C, H, W]``.
+        said: the model's likeliest label, uint8 ``[1, H, W]`` space index.
+        labeller: the model.
+    """
+
+    states: list[Propagated]
+    weights: list[Tensor]
+    probabilities: Tensor
+    said: Tensor
+    labeller: SemanticLabeller
+
+    @cached_property
+    def total(self) -> Tensor:
+        """Weight of all votes, float32 ``[1, H, W]``."""
+        total = torch.full_like(self.said, MODEL_WEIGHT, dtype=torch.float32)
+        for weight in self.weights:
+            total += weight
+        return total
+
+    @cached_property
+    def differ(self) -> Tensor:
+        """Where not all say the same, bool ``[1, H, W]``."""
+        differ = torch.zeros_like(self.said, dtype=torch.bool)
+        for state in self.states:
+            differ |= state.labels != self.said
+        return differ
+
+    def votes(self, pixels: Tensor) -> Tensor:
+        """Shares of the votes, float32 ``[N, K]`` for K space indices, of N pixels (int64, flat indices)."""
+        votes = torch.zeros(len(pixels), self.labeller.space.num_indices, device=self.said.device)
+        columns = self.labeller.class_indices().long().to(self.said.device)
+        votes[:, columns] = MODEL_WEIGHT * self.probabilities[0].flatten(1)[:, pixels].T
+        for state, weight in zip(self.states, self.weights, strict=True):
             add_votes(votes, state, weight.flatten()[pixels], pixels)
-        best = votes.max(1)
+        return votes.div_(self.total.flatten()[pixels, None])
+
+    def count(self) -> tuple[Tensor, Tensor]:
+        """The labels with the most votes, uint8 ``[1, H, W]``, and their share, float32 ``[1, H, W]``."""
+        share = MODEL_WEIGHT * self.probabilities.amax(1)
+        for state, weight in zip(self.states, self.weights, strict=True):
+            share += weight * carried_support(state) / 255.0
+        share /= self.total
+        labels = self.said.clone()
+        for pixels in torch.split(torch.nonzero(self.differ.flatten())[:, 0], CHUNK):
+            best = self.votes(pixels).max(1)
+            labels.view(-1)[pixels] = best.indices.to(torch.uint8)
+            share.view(-1)[pixels] = best.values
+        return labels, share
+
+
+def _smooth(ballot: _Ballot, image: Tensor, labels: Tensor, share: Tensor) -> None:
+    """Decides anew, in place, around edges of labels: ``labels`` uint8 and ``share`` float32, ``[1, H, W]``."""
+    undecided = grow(ballot.differ | boundary(ballot.said))
+    asked = torch.nonzero(grow(undecided).flatten())[:, 0]
+    if not len(asked):
+        return
+    votes = torch.cat([ballot.votes(pixels) for pixels in torch.split(asked, CHUNK)])
+    rows = torch.zeros(labels.numel(), dtype=torch.int64, device=labels.device)
+    rows[asked] = torch.arange(len(asked), device=labels.device)
+    for pixels in torch.split(torch.nonzero(undecided.flatten())[:, 0], CHUNK):
+        best = smooth_votes(votes, rows, image, pixels).max(1)
         labels.view(-1)[pixels] = best.indices.to(torch.uint8)
-        share.view(-1)[pixels] = best.values / total.flatten()[pixels]
-    return labels, share
+        share.view(-1)[pixels] = best.values

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from seglift.motion.maps import map_from_flow
 from seglift.motion.warp import warp_image, warp_labels
+from seglift.propagation.fuse import Fused
 from seglift.propagation.inpaint import Inpaint
 from seglift.propagation.motion_only import carried_mask
+from seglift.propagation.provenance import REFINER
 from seglift.propagation.refiner import Refiner
 from seglift.propagation.state import FramePair, Propagated, StepMotion
+from seglift.propagation.traverse import BothSides
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,32 @@ def refine_once(refiner: Refiner, state: Propagated, warped_image: Tensor, image
     labels, _ = refiner.labels(state.labels, warped_image, image)
     changed = labels != state.labels
     return replace(state, labels=labels, refined=changed if state.refined is None else changed | state.refined)
+
+
+def refine_fused(refiner: Refiner, sides: BothSides, fused: Fused) -> Fused:
+    """Refines, once, what was decided of a frame from all that is known of it.
+
+    Args:
+        refiner: the denoiser.
+        sides: what was carried to the frame; the nearer keyframe's image, warped, is shown to the network.
+        fused: the decision.
+
+    Returns:
+        The refined labels; where they differ from the given ones, the network's probability is the confidence and
+        ``REFINER`` the provenance. A frame that nothing was carried to is left as it is.
+    """
+    states = [state for state in (sides.earlier, sides.later) if state is not None]
+    if not states:
+        return fused
+    nearest = min(states, key=lambda state: state.distance)
+    warped = warp_image(nearest.origin.image, nearest.sampling_map)
+    labels, probabilities = refiner.labels(fused.labels, warped, sides.image)
+    changed = labels != fused.labels
+    return Fused(
+        labels,
+        torch.where(changed, probabilities.amax(1), fused.confidence),
+        fused.provenance.masked_fill(changed, REFINER),
+    )
 
 
 def carried_image(frames: FramePair, motion: StepMotion) -> Tensor:

@@ -17,7 +17,10 @@ def config(**options):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({}, {"method": "inpaint", "model": "auto", "resample": "once", "tau": "auto"}),
+        ({}, {"method": "refine", "model": "auto", "resample": "once", "tau": "auto", "refiner": "auto"}),
+        ({"refiner": "none"}, {"method": "inpaint", "refiner": "none"}),
+        ({"refiner": "."}, {"method": "refine", "refiner": "."}),
+        ({"refiner": ".", "settings": "paper"}, {"method": "refine", "resample": "recursive", "tau": "40.0"}),
         ({"model": "none"}, {"method": "motion", "model": "none"}),
         ({"method": "motion"}, {"method": "motion", "model": "none"}),
         ({"method": "motion", "resample": "recursive"}, {"resample": "recursive"}),
@@ -37,7 +40,13 @@ def test_what_is_left_open_is_decided(options, expected):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"method": "refine"}, "inpaint"),
+        ({"method": "refine", "model": "none"}, "--model auto"),
+        ({"method": "refine", "refiner": "none"}, "--method inpaint"),
+        ({"method": "refine", "settings": "paper"}, "seglift train made with kind: refiner"),
+        ({"method": "refine", "settings": "paper", "refiner": ".", "resample": "once"}, "leave --resample out"),
+        ({"method": "inpaint", "refiner": "."}, "of no use to --method inpaint"),
+        ({"model": "none", "refiner": "."}, "of no use to --method motion"),
+        ({"refiner": "no/such"}, "no/such does not exist"),
         ({"method": "inpaint", "model": "none"}, "--model auto"),
         ({"method": "semantic", "model": "none"}, "--model auto"),
         ({"method": "motion", "model": "hf:some/thing"}, "--method inpaint"),

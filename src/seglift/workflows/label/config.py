@@ -16,6 +16,8 @@ OUT_OF_VIEW = ("replicate", "void")
 SETTINGS = ("product", "paper")
 CUTS = ("auto", "none")
 PAPER_TAU = 40.0
+NO_CHECKPOINT = ("auto", "none")
+"""What ``--refiner`` may be besides a trained network."""
 AUTO_STEPS = 1200
 TUNE_STEPS = 400
 
@@ -37,7 +39,10 @@ class LabelConfig:
         metadata={"help": "dis[:ultrafast|fast|medium|fine], raft[:small|large|FILE], sdcnet:CKPT (of seglift train)"},
     )
     model: str = field(default="auto", metadata={"help": "segmentation model: CKPT, hf:ID or folder, auto, none"})
-    refiner: str = field(default="auto", metadata={"help": "auto or none (this version has no refiner)"})
+    refiner: str = field(
+        default="auto",
+        metadata={"help": "trained network for --method refine: CKPT (seglift train, kind: refiner), auto or none"},
+    )
     direction: str = field(default="both", metadata={"help": ", ".join(DIRECTIONS)})
     resample: str = field(default="auto", metadata={"help": "once (product) or recursive (paper)"})
     out_of_view: str = field(default="replicate", metadata={"help": "replicate or void"})
@@ -69,8 +74,6 @@ class LabelConfig:
         _one_of("--out-of-view", self.out_of_view, OUT_OF_VIEW)
         _one_of("--settings", self.settings, SETTINGS)
         _one_of("--cuts", self.scene_cuts, CUTS)
-        if self.refiner not in ("auto", "none"):
-            raise UserError(f"--refiner is '{self.refiner}', but this version has no refiner; leave it out")
         if self.tau != "auto":
             _positive_number("--tau", self.tau)
         if self.max_distance is not None and self.max_distance < 1:
@@ -100,11 +103,14 @@ class LabelConfig:
         if not self.tune and model not in ("auto", "none"):
             self._check_untrained()
             steps = None
+        self._check_refiner(method)
         tau = self.tau
         if self.settings == "paper" and tau == "auto":
             tau = str(PAPER_TAU)
-        if self.settings == "product" and self.resample == "recursive" and method == "inpaint":
-            raise UserError("--resample recursive with --method inpaint is the paper's; add --settings paper")
+        if self.settings == "product" and self.resample == "recursive" and method in ("inpaint", "refine"):
+            raise UserError(f"--resample recursive with --method {method} is the paper's; add --settings paper")
+        if self.settings == "paper" and self.resample == "once" and method == "refine":
+            raise UserError("the paper's --method refine goes on from refined labels; leave --resample out")
         resample = self.resample
         if resample == "auto":
             resample = "recursive" if self.settings == "paper" else "once"
@@ -120,13 +126,29 @@ class LabelConfig:
                 )
 
     def _resolved_method(self) -> str:
-        if self.method == "refine":
-            raise UserError("--method refine needs the refiner, which this version does not have; use --method inpaint")
+        trained = self.refiner not in NO_CHECKPOINT
         if self.method == "auto":
-            return "motion" if self.model == "none" else "inpaint"
-        if self.method in ("semantic", "inpaint") and self.model == "none":
+            if self.model == "none":
+                return "motion"
+            return "refine" if trained or (self.refiner == "auto" and self.settings == "product") else "inpaint"
+        if self.method != "motion" and self.model == "none":
             raise UserError(f"--method {self.method} needs a segmentation model, but --model is none; use --model auto")
+        if self.method == "refine" and self.refiner == "none":
+            raise UserError("--method refine contradicts --refiner none; use --method inpaint, or leave --refiner out")
+        if self.method == "refine" and self.settings == "paper" and not trained:
+            raise UserError(
+                f"the paper's --method refine needs a trained network, but --refiner is {self.refiner}; give the one"
+                " that seglift train made with kind: refiner, or leave --settings out"
+            )
         return self.method
+
+    def _check_refiner(self, method: str) -> None:
+        if self.refiner in NO_CHECKPOINT:
+            return
+        if method != "refine":
+            raise UserError(f"--refiner {self.refiner} is of no use to --method {method}; use --method refine")
+        if not Path(self.refiner).exists():
+            raise UserError(f"--refiner {self.refiner} does not exist; expected a folder or file of seglift train")
 
     def label_options(self) -> dict[str, Any]:
         """The options that can change a label, JSON-serialisable."""

@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from seglift.base.files import fingerprint_values
 from seglift.labels.space import LabelSpace
+from seglift.motion.estimator import MotionEstimator
 from seglift.propagation.fuse import Fused, fuse_motion, know_nothing
 from seglift.propagation.fuse_model import ModelVote, fuse_with_model
 from seglift.propagation.inpaint import Inpaint
 from seglift.propagation.motion_only import MotionOnly
 from seglift.propagation.nearest import take_nearest
+from seglift.propagation.register import Registered
 from seglift.propagation.semantic_only import PAPER_THRESHOLD, SemanticLabeller
 from seglift.propagation.state import Propagator
 from seglift.propagation.traverse import BothSides
+from seglift.workflows.input_identity import fingerprint_model
+from seglift.workflows.label.config import NO_CHECKPOINT
 from seglift.workflows.label.plan import LabelPlan
+
+if TYPE_CHECKING:  # networks are slow to import, and motion needs none
+    from seglift.propagation.refiner import Refiner
 
 
 @dataclass(frozen=True)
@@ -62,16 +70,21 @@ class MethodOptions(Protocol):
         """A number as text, or auto."""
 
     @property
+    def refiner(self) -> str:
+        """Folder or file of a trained refiner, or auto or none."""
+
+    @property
     def device(self) -> str:
         """Where tensors lie."""
 
 
-def make_method(plan: LabelPlan, work: Path) -> Method:
+def make_method(plan: LabelPlan, work: Path, estimator: MotionEstimator) -> Method:
     """Makes the method that the plan's options ask for; trains or loads its model first.
 
     Args:
         plan: the checked inputs.
         work: folder of the run, where a trained model is kept.
+        estimator: of motion.
 
     Raises:
         UserError: a model cannot be had.
@@ -79,13 +92,31 @@ def make_method(plan: LabelPlan, work: Path) -> Method:
     config, space, size = plan.config, plan.space, plan.clip.frames.size
     if config.method == "motion":
         return motion_method(config, space, size)
-    # Networks and their training are slow to import, and motion needs none.
     from seglift.workflows.label.auto_model import get_clip_model
 
     clip_model = get_clip_model(plan, work)
     threshold = PAPER_THRESHOLD if config.settings == "paper" else None
-    method = model_method(config, SemanticLabeller(clip_model.model, space), threshold)
-    return replace(method, fingerprint=clip_model.fingerprint, about_model=clip_model.about)
+    labeller = SemanticLabeller(clip_model.model, space)
+    refiner = get_refiner(config, labeller)
+    method = model_method(config, labeller, threshold, estimator, refiner)
+    if refiner is None:
+        return replace(method, fingerprint=clip_model.fingerprint, about_model=clip_model.about)
+    digest = fingerprint_model(config.refiner)
+    about = clip_model.about | {"refiner": {"spec": config.refiner, "sha256": digest, **refiner.about}}
+    return replace(method, fingerprint=fingerprint_values(clip_model.fingerprint, digest), about_model=about)
+
+
+def get_refiner(options: MethodOptions, labeller: SemanticLabeller) -> Refiner | None:
+    """The trained refiner that the options name; None where they name none or the method has no use for it.
+
+    Raises:
+        UserError: it cannot be loaded, or belongs to other classes or to another model.
+    """
+    if options.method != "refine" or options.refiner in NO_CHECKPOINT:
+        return None
+    from seglift.propagation.refiner import load_refiner
+
+    return load_refiner(Path(options.refiner), labeller.space, labeller.model, options.device)
 
 
 def motion_method(options: MethodOptions, space: LabelSpace, size: tuple[int, int]) -> Method:
@@ -105,18 +136,50 @@ def motion_method(options: MethodOptions, space: LabelSpace, size: tuple[int, in
     return Method(carry, lambda sides: fuse_motion(sides, nothing, space.num_indices, recursive, void is not None))
 
 
-def model_method(options: MethodOptions, labeller: SemanticLabeller, threshold: float | None) -> Method:
+def model_method(
+    options: MethodOptions,
+    labeller: SemanticLabeller,
+    threshold: float | None,
+    estimator: MotionEstimator | None = None,
+    refiner: Refiner | None = None,
+) -> Method:
     """Labels of a segmentation model, alone or together with carried ones.
 
     Args:
-        options: what was asked for: semantic or inpaint.
+        options: what was asked for: semantic, inpaint or refine.
         labeller: the model.
         threshold: probability below which semantic-only labels stay away; None labels all.
+        estimator: of motion, for refine.
+        refiner: a trained one, for refine; the paper's settings need it.
+
+    Raises:
+        ValueError: refine without what it needs.
     """
     if options.method == "semantic":
         return Method(MotionOnly(), lambda sides: labeller.label_frame(sides.image, threshold), carries=False)
     if options.settings == "paper":
-        inpaint = Inpaint(labeller, float(options.tau), options.resample == "recursive")
-        return Method(inpaint, lambda sides: take_nearest(sides, lambda: labeller.label_frame(sides.image)))
-    vote = ModelVote(labeller, None if options.tau == "auto" else float(options.tau))
-    return Method(MotionOnly(), lambda sides: fuse_with_model(sides, sides.image, vote))
+        return _paper_method(options, labeller, refiner)
+    tau = None if options.tau == "auto" else float(options.tau)
+    if options.method == "inpaint":
+        vote = ModelVote(labeller, tau)
+        return Method(MotionOnly(), lambda sides: fuse_with_model(sides, sides.image, vote))
+    if estimator is None:
+        raise ValueError("refine registers what was carried, so it needs the motion estimator")
+    carry, vote = Registered(estimator), ModelVote(labeller, tau, along_edges=True)
+    if refiner is None:
+        return Method(carry, lambda sides: fuse_with_model(sides, sides.image, vote))
+    from seglift.propagation.refine import refine_fused
+
+    return Method(carry, lambda sides: refine_fused(refiner, sides, fuse_with_model(sides, sides.image, vote)))
+
+
+def _paper_method(options: MethodOptions, labeller: SemanticLabeller, refiner: Refiner | None) -> Method:
+    inpaint = Inpaint(labeller, float(options.tau), options.resample == "recursive")
+    carry: Propagator = inpaint
+    if options.method == "refine":
+        if refiner is None:
+            raise ValueError("the paper's warp-refine needs a trained refiner")
+        from seglift.propagation.refine import Refine
+
+        carry = Refine(inpaint, refiner)
+    return Method(carry, lambda sides: take_nearest(sides, lambda: labeller.label_frame(sides.image)))

@@ -50,25 +50,27 @@ class LabelPlan:
         return find_gaps(sorted(self.label_fingerprints), len(self.clip.frames), self.scenes.cuts)
 
     @cached_property
-    def weights(self) -> tuple[str, str]:
-        """What identifies model and motion.
+    def weights(self) -> tuple[str, str, str]:
+        """What identifies model, motion and refiner.
 
         Raises:
             UserError: weights that cannot be read.
         """
-        return model_identity(self.config.model), motion_identity(self.config.motion)
+        config = self.config
+        return model_identity(config.model), motion_identity(config.motion), model_identity(config.refiner)
 
     def identity(self) -> dict[str, Any]:
         """What a run must share with an earlier one on its OUT; keyframes and frame contents are not part of it."""
         frames = self.clip.frames
         space, classes = space_identity(self.config.space, self.space)
-        model, motion = self.weights
+        model, motion, refiner = self.weights
         return {
             **self.config.label_options(),
             "space": space,
             "classes": classes,
             "model": model,
             "motion": motion,
+            "refiner": refiner,
             "stems": fingerprint_values(list(frames.stems)),
             "size": list(frames.size),
         }

@@ -108,7 +108,7 @@ class _Run:
         """Brings every frame's files up to date."""
         stems = self.plan.clip.frames.stems
         with self.timing.stage("model"):
-            method = make_method(self.plan, self.output.work)
+            method = make_method(self.plan, self.output.work, self.estimator)
         if self.plan.config.scene_cuts == "auto":
             with self.timing.stage("scenes"):
                 scenes = find_scenes(self.plan.clip.frames, self.output.work / SCENES_NAME)
