@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     texts = ("motion", "model", "pairs", "direction", "resample", "out_of_view", "tau", "threshold", "settings")
     for name in texts:
         parser.add_argument(f"--{name.replace('_', '-')}", default=fields[name].default, metavar="X", help=about(name))
+    parser.add_argument(
+        "--cuts", dest="scene_cuts", default=fields["scene_cuts"].default, metavar="X", help=about("scene_cuts")
+    )
     parser.add_argument("--no-confidence", dest="confidence", action="store_false", help=about("confidence"))
     parser.add_argument("--skip-corrupt", action="store_true", help=about("skip_corrupt"))
     parser.add_argument("--workers", type=int, metavar="N", help=about("workers"))

@@ -52,6 +52,10 @@ class SceneChange(StrEnum):
     BLANK = "blank"
 
 
+CLEAR = (SceneChange.MOVES, SceneChange.CUT)
+"""Frames on which there is enough to see."""
+
+
 @dataclass(frozen=True)
 class Details:
     """Details of a picture.
@@ -134,6 +138,26 @@ def judge_frame(frame: Glimpse, shown: Glimpse | None, clear: Glimpse | None) ->
         or float(np.abs(clear.thumbnail - frame.thumbnail).mean()) < SAME_THUMBNAIL * float(clear.thumbnail.std())
     )
     return SceneChange.MOVES if same else SceneChange.CUT
+
+
+class SceneWatch:
+    """Judges the frames of a video one after the other.
+
+    Args:
+        shown, clear: of the frames before, as :func:`judge_frame` has them.
+    """
+
+    def __init__(self, shown: Glimpse | None = None, clear: Glimpse | None = None) -> None:
+        self._shown, self._clear = shown, clear
+
+    def judge(self, frame: Glimpse) -> SceneChange:
+        """What the next frame is to those before it."""
+        change = judge_frame(frame, self._shown, self._clear)
+        if change is not SceneChange.REPEAT:
+            self._shown = frame
+        if change in CLEAR:
+            self._clear = frame
+        return change
 
 
 def repeats(first: Glimpse, second: Glimpse) -> bool:

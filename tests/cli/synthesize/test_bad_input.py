@@ -168,7 +168,9 @@ def test_help_names_every_option(run):
 
     text = run("synthesize", "--help").out
     for name in SynthesizeConfig.__dataclass_fields__:
-        shown = {"options": "option", "confidence": "no-confidence", "dataset": "DATASET"}.get(name, name)
+        shown = {"options": "option", "confidence": "no-confidence", "dataset": "DATASET", "scene_cuts": "cuts"}.get(
+            name, name
+        )
         assert shown.replace("_", "-") in text
 
 

@@ -16,13 +16,12 @@ from seglift.base.errors import UserError
 from seglift.base.files import read_json, write_json
 from seglift.base.progress import ProgressBar
 from seglift.base.threads import worker_count
-from seglift.motion.scene_changes import Glimpse, SceneChange, judge_frame, take_glimpse
+from seglift.motion.scene_changes import CLEAR, Glimpse, SceneChange, SceneWatch, take_glimpse
 from seglift.video.frames import Frames
 
 SCENES_NAME = "scenes.json"
 DETECTOR = 1
 """Changes with whatever changes a judgement, so that those of another version are not taken over."""
-CLEAR = (SceneChange.MOVES, SceneChange.CUT)
 
 
 @dataclass(frozen=True)
@@ -113,17 +112,12 @@ def _judge_rest(frames: Frames, known: list[SceneChange]) -> list[SceneChange | 
         index = next((index for index in reversed(range(len(known))) if known[index] in kinds), None)
         return None if index is None else look(index)
 
-    shown, clear = last((*CLEAR, SceneChange.BLANK)), last(CLEAR)
+    watch = SceneWatch(last((*CLEAR, SceneChange.BLANK)), last(CLEAR))
     found: list[SceneChange | None] = []
     glimpses = work_ahead(look, range(len(known), len(frames)), worker_count())
     with ProgressBar(len(frames), "looking for scene cuts", "frames", len(known), brief=True) as bar:
         for glimpse in glimpses:
-            change = None if glimpse is None else judge_frame(glimpse, shown, clear)
-            found.append(change)
-            if change is not SceneChange.REPEAT:
-                shown = glimpse
-            if change in CLEAR:
-                clear = glimpse
+            found.append(None if glimpse is None else watch.judge(glimpse))
             bar.advance()
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.datasets.files import check_choice
-from seglift.workflows.label.config import DIRECTIONS, METHODS, OUT_OF_VIEW, PAPER_TAU, RESAMPLES, SETTINGS
+from seglift.workflows.label.config import CUTS, DIRECTIONS, METHODS, OUT_OF_VIEW, PAPER_TAU, RESAMPLES, SETTINGS
 
 PAIRS = ("label", "joint")
 CARRYING = ("motion", "inpaint", "refine")
@@ -47,6 +47,9 @@ class SynthesizeConfig:
         metadata={"help": "probability up to which semantic labels are left void: a number, none, or auto"},
     )
     settings: str = field(default="product", metadata={"help": "product: our best; paper: the published equations"})
+    scene_cuts: str = field(
+        default="auto", metadata={"help": "auto: nothing is carried across a scene cut; none: do not look for cuts"}
+    )
     confidence: bool = field(default=True, metadata={"help": "leave out confidence maps (half as much motion)"})
     skip_corrupt: bool = field(default=False, metadata={"help": "leave out what cannot be read, and list it"})
     workers: int | None = field(default=None, metadata={"help": "threads that work side by side (default: by cores)"})
@@ -65,6 +68,7 @@ class SynthesizeConfig:
         check_choice(self.resample, ("auto", *RESAMPLES), "--resample")
         check_choice(self.out_of_view, OUT_OF_VIEW, "--out-of-view")
         check_choice(self.settings, SETTINGS, "--settings")
+        check_choice(self.scene_cuts, CUTS, "--cuts")
         if self.tau != "auto":
             _number("--tau", self.tau, None, "a number above 0 or auto")
         if self.threshold not in ("auto", "none"):
@@ -137,7 +141,7 @@ class SynthesizeConfig:
         """The options that can change a result (motion and model are identified by content), JSON-serialisable."""
         names = (
             *("dataset", "split", "method", "pairs", "direction", "resample", "out_of_view", "tau", "threshold"),
-            *("settings", "confidence", "device", "seed"),
+            *("settings", "scene_cuts", "confidence", "device", "seed"),
         )
         values: dict[str, Any] = {name: getattr(self, name) for name in names}
         options = {name: str(value) for name, value in sorted(self.options.items())}

@@ -68,7 +68,7 @@ def _try_one(tools: Tools, sources: Sequence[PlannedSource]) -> tuple[float, int
         if tried is not None:
             return (*tried, *source.frames.size)
     tried_names = ", ".join(source.item.name for source in sources[:TRIED])
-    raise UserError(f"nothing can be made from {tried_names}, whose frames or neighbours cannot be read; correct them")
+    raise UserError(f"nothing can be made from {tried_names}, whose frames or neighbours cannot be used; correct them")
 
 
 def _units(source: PlannedSource, config: SynthesizeConfig) -> int:

@@ -92,6 +92,7 @@ class SynthesizeOutput(OutputFolder):
                 "pairs": sorted(pairs, key=lambda pair: pair["k"]),
                 "skipped": remarks.unreadable,
                 "duplicates": remarks.duplicates,
+                "behind_cuts": remarks.behind_cuts,
             }
         )
 

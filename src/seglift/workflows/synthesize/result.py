@@ -34,7 +34,9 @@ class Remarks:
     Attributes:
         unreadable: messages about frames that were left out.
         duplicates: neighbours that are exact copies of the frame beside them.
+        behind_cuts: neighbours that were left out because a scene cut lies before them.
     """
 
     unreadable: list[str] = field(default_factory=list)
     duplicates: int = 0
+    behind_cuts: int = 0

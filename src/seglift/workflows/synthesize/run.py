@@ -151,11 +151,14 @@ def _tell(plan: SynthesizePlan, entries: Sequence[Mapping[str, Any]]) -> None:
     for entry in entries:
         counts["duplicates"] += entry["duplicates"]
         counts["skipped"] += len(entry["skipped"])
+        counts["behind cuts"] += entry["behind_cuts"]
         counts["pairs"] += len(entry["pairs"])
     if counts["duplicates"]:
         say(f"exact copies of the frame beside them: {counts['duplicates']} neighbours (the video repeats frames)")
+    if counts["behind cuts"]:
+        say(f"scene cuts: {counts['behind cuts']} neighbours lie behind one and are left out (--cuts none takes them)")
     if counts["skipped"]:
-        lost = plan.num_pairs - counts["pairs"]
+        lost = plan.num_pairs - counts["pairs"] - counts["behind cuts"]
         say(f"unreadable files left out: {counts['skipped']}, listed in {SKIPPED_NAME}; that makes {lost} pairs fewer")
 
 

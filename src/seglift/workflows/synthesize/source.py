@@ -12,6 +12,7 @@ from torch import Tensor
 from seglift.base.errors import UserError
 from seglift.inference.semantic_model import SemanticModel
 from seglift.labels.space import Array8, LabelSpace
+from seglift.motion.scene_changes import SceneChange, SceneWatch, take_glimpse
 from seglift.propagation.evidence import observe
 from seglift.propagation.one_sided import Rider, SideWalker
 from seglift.propagation.provenance import MODEL
@@ -116,7 +117,12 @@ class _SourceWork:
             bits = torch.from_numpy(self.instances.view(np.int16))[None].to(self.device)
             instances = Rider(bits, recursive)
         wanted = {index: offset for offset, index in targets.items()}
+        scene = SceneWatch()
+        self._leaves(scene, self.source.key)
         for index, state, motion in walker.walk(self.origin, indices):
+            if self._leaves(scene, index):
+                self.remarks.behind_cuts += sum((target - index) * indices.step >= 0 for target in wanted)
+                return
             self.remarks.duplicates += bool(torch.equal(self.frame(index), self.frame(index - indices.step)))
             for rider in (picture, instances):
                 if rider is not None:
@@ -129,6 +135,13 @@ class _SourceWork:
                     None if picture is None else picture.on(state),
                     None if instances is None else instances.on(state),
                 )
+
+    def _leaves(self, scene: SceneWatch, index: int) -> bool:
+        """Whether the next frame of a walk, in whichever direction it goes, is of another scene than those before."""
+        if self.config.scene_cuts == "none":
+            return False
+        image = self.frame(index)[0].permute(1, 2, 0).cpu().numpy()
+        return scene.judge(take_glimpse(image)) is SceneChange.CUT
 
     def _sides(self, index: int, offset: int, state: Propagated) -> BothSides:
         if self.config.needs_evidence:
