@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=about("out"))
     parser.add_argument("--split", default="train", metavar="S", help=about("split"))
     add_dataset_options(parser)
-    texts = ("motion", "model", "pairs", "direction", "resample", "out_of_view", "tau", "threshold", "settings")
-    for name in texts:
+    texts = ("motion", "model", "refiner", "pairs", "direction", "resample", "out_of_view", "tau", "threshold")
+    for name in (*texts, "settings"):
         parser.add_argument(f"--{name.replace('_', '-')}", default=fields[name].default, metavar="X", help=about(name))
     parser.add_argument(
         "--cuts", dest="scene_cuts", default=fields["scene_cuts"].default, metavar="X", help=about("scene_cuts")

@@ -14,8 +14,11 @@ from PIL import Image
 import seglift.workflows.synthesize.setup
 from seglift.base.weights import save_weights
 from seglift.inference.checkpoint import segmentation_metadata
+from seglift.inference.predict import Predictor
+from seglift.inference.semantic_model import feature_channels, load_model
 from seglift.labels.space_file import get_space, space_to_data
-from seglift.models.zoo import build
+from seglift.models.zoo import build, build_refiner
+from seglift.propagation.refiner import refiner_metadata
 
 HEIGHT, WIDTH, SPEED, FRAMES = 40, 56, 2, 9
 SPACE = get_space("cityscapes")
@@ -102,6 +105,17 @@ def model(tmp_path):
     metadata = segmentation_metadata(config, SPACE.name, SPACE.train_names, 64)
     save_weights(tmp_path / "model/best.safetensors", dict(network.state_dict()), metadata)
     return tmp_path / "model"
+
+
+@pytest.fixture
+def refiner(model, tmp_path):
+    """A refiner with random weights that changes labels, as a checkpoint."""
+    features = feature_channels(Predictor(load_model(str(model), SPACE, "cpu")), "cpu")
+    arguments = {"num_classes": 19, "feature_channels": features, "width": 4, "blocks": 1, "residual": 0.0}
+    config = {"architecture": "refiner_compact", "arguments": arguments}
+    metadata = refiner_metadata(config, SPACE, {}, "m")
+    save_weights(tmp_path / "refiner/best.safetensors", build_refiner(config, seed=3).state_dict(), metadata)
+    return tmp_path / "refiner"
 
 
 @pytest.fixture

@@ -20,15 +20,20 @@ METHODS = {
     "inpaint tau": ["--tau", "12"],
     "inpaint paper": ["--settings", "paper"],
     "inpaint paper once": ["--settings", "paper", "--resample", "once", "--tau", "60"],
+    "refine": [],
+    "refine trained": ["--tau", "60"],
+    "refine paper trained": ["--settings", "paper"],
 }
 
 
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("confidence", [True, False])
-def test_label_says_the_same(name, confidence, synthesize, result, run, root, model, tmp_path):
+def test_label_says_the_same(name, confidence, synthesize, result, run, root, model, refiner, tmp_path):
     method, more = name.split()[0], METHODS[name]
     if method != "motion":
         more = [*more, "--model", model]
+    if "trained" in name:
+        more = [*more, "--refiner", refiner]
     quiet = [] if confidence else ["--no-confidence"]
     synthesize(
         "--method", method, "--distances", "1-4", "--option", "every=9", "--option", "first=4", *more, *quiet

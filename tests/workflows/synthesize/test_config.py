@@ -56,13 +56,27 @@ def test_where_motion_goes_both_ways():
     assert config().needs_evidence and not config(confidence=False).needs_evidence
     assert config(method="inpaint", model="m", confidence=False).needs_evidence
     assert not config(method="inpaint", model="m", confidence=False, settings="paper").needs_evidence
+    assert config(method="refine", model="m", confidence=False).needs_evidence
+    assert not config(method="refine", model="m", confidence=False, settings="paper").needs_evidence
     assert not config(method="semantic", model="m").needs_evidence
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"method": "refine", "model": "m"}, r"needs the refiner.*use --method inpaint"),
+        ({"method": "refine"}, r"--method refine needs a segmentation model"),
+        (
+            {"method": "refine", "model": "m", "refiner": "none"},
+            r"contradicts --refiner none; use --method inpaint",
+        ),
+        ({"method": "refine", "model": "m", "settings": "paper"}, r"needs a trained network.*--refiner is auto"),
+        ({"method": "refine", "model": "m", "refiner": "nowhere"}, r"--refiner nowhere does not exist"),
+        ({"method": "inpaint", "model": "m", "refiner": "."}, r"--refiner \. is of no use to --method inpaint"),
+        ({"method": "refine", "model": "m", "resample": "recursive"}, r"--method refine is the paper's; add"),
+        (
+            {"method": "refine", "model": "m", "refiner": ".", "settings": "paper", "resample": "once"},
+            r"goes on from refined labels; leave --resample out",
+        ),
         ({"method": "semantic"}, r"needs a segmentation model.*--model is none; give a checkpoint or hf:ID"),
         (
             {"method": "inpaint", "model": "auto"},
@@ -73,7 +87,7 @@ def test_where_motion_goes_both_ways():
         ({"method": "inpaint", "model": "m", "pairs": "joint"}, r"--pairs joint.*or --method motion"),
         ({"method": "inpaint", "model": "m", "resample": "recursive"}, r"add --settings paper"),
         ({"threshold": "0.5"}, r"--threshold is for --method semantic"),
-        ({"tau": "40"}, r"--tau is for --method inpaint"),
+        ({"tau": "40"}, r"--tau is for --method inpaint or refine"),
         ({"device": "cuda:77"}, r"cuda:77' is not here"),
     ],
 )

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 
 from seglift.motion.estimator import wants_previous
+from seglift.propagation.refiner import Refiner
 from seglift.workflows.synthesize.take_turns import TurnTakingEstimator, TurnTakingModel
+from seglift.workflows.synthesize.take_turns_refining import TurnTakingRefiner
 
 
 class Busy:
@@ -40,6 +42,17 @@ def test_one_at_a_time():
         calls += [pool.submit(estimator, one, one, one) for _ in range(10)]
         results = [call.result() for call in calls]
     assert busy.most == 1 and results[0] == (one,) and results[-1] == (one, one, one)
+
+
+def test_a_refiner_asks_its_model_during_its_own_turn():
+    busy, lock = Busy(), threading.RLock()
+    busy.network = lambda *given: torch.zeros(1, *busy.work(*given)[0].shape)
+    refiner = TurnTakingRefiner.of(Refiner(busy.network, TurnTakingModel(busy, lock), None, {}), lock)
+    one = torch.zeros(1)
+    with ThreadPoolExecutor(6) as pool:
+        calls = [pool.submit(refiner.logits, one, one, one) for _ in range(10)]
+        assert all(call.result().shape == (1, 1) for call in calls)
+    assert busy.most == 1
 
 
 def test_what_is_behind_shows():

@@ -12,11 +12,22 @@ from typing import Any
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.datasets.files import check_choice
-from seglift.workflows.label.config import CUTS, DIRECTIONS, METHODS, OUT_OF_VIEW, PAPER_TAU, RESAMPLES, SETTINGS
+from seglift.workflows.label.config import (
+    CUTS,
+    DIRECTIONS,
+    METHODS,
+    NO_CHECKPOINT,
+    OUT_OF_VIEW,
+    PAPER_TAU,
+    RESAMPLES,
+    SETTINGS,
+)
 
 PAIRS = ("label", "joint")
 CARRYING = ("motion", "inpaint", "refine")
 """Methods that walk from frame to frame; the others look at each frame alone."""
+FILLING = ("inpaint", "refine")
+"""Methods that walk and ask a model, too."""
 
 _DISTANCE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
 
@@ -34,6 +45,9 @@ class SynthesizeConfig:
     options: Mapping[str, object] = field(default_factory=dict)
     motion: str = field(default="dis", metadata={"help": "as in label: dis, raft, sdcnet:CKPT"})
     model: str = field(default="none", metadata={"help": "segmentation model: CKPT or hf:ID or folder"})
+    refiner: str = field(
+        default="auto", metadata={"help": "trained network for --method refine: CKPT, auto (without one), none"}
+    )
     pairs: str = field(
         default="label",
         metadata={"help": "label: real pictures with carried labels; joint: pictures are carried too (motion only)"},
@@ -41,7 +55,9 @@ class SynthesizeConfig:
     direction: str = field(default="both", metadata={"help": ", ".join(DIRECTIONS)})
     resample: str = field(default="auto", metadata={"help": "once (product) or recursive (paper)"})
     out_of_view: str = field(default="replicate", metadata={"help": "replicate or void"})
-    tau: str = field(default="auto", metadata={"help": "RGB L2 distance (0..255) that inpainting trusts, or auto"})
+    tau: str = field(
+        default="auto", metadata={"help": "RGB L2 distance (0..255) that inpaint and refine trust, or auto"}
+    )
     threshold: str = field(
         default="auto",
         metadata={"help": "probability up to which semantic labels are left void: a number, none, or auto"},
@@ -89,8 +105,10 @@ class SynthesizeConfig:
         self._check_method()
         paper = self.settings == "paper"
         tau = str(PAPER_TAU) if paper and self.tau == "auto" else self.tau
-        if not paper and self.resample == "recursive" and self.method == "inpaint":
-            raise UserError("--resample recursive with --method inpaint is the paper's; add --settings paper")
+        if not paper and self.resample == "recursive" and self.method in FILLING:
+            raise UserError(f"--resample recursive with --method {self.method} is the paper's; add --settings paper")
+        if paper and self.resample == "once" and self.method == "refine":
+            raise UserError("the paper's --method refine goes on from refined labels; leave --resample out")
         resample = ("recursive" if paper else "once") if self.resample == "auto" else self.resample
         threshold = self.threshold
         if threshold == "auto":
@@ -101,8 +119,6 @@ class SynthesizeConfig:
     def _check_method(self) -> None:
         from seglift.workflows.input_identity import MODEL_WORDS  # loads torch, too
 
-        if self.method == "refine":
-            raise UserError("--method refine needs the refiner, which this version does not have; use --method inpaint")
         if self.method == "motion" and self.model != "none":
             raise UserError(f"--method motion uses no model, but --model is '{self.model}'; use --method inpaint")
         if self.method != "motion" and self.model in MODEL_WORDS:
@@ -117,8 +133,25 @@ class SynthesizeConfig:
             )
         if self.threshold not in ("auto", "none") and self.method != "semantic":
             raise UserError(f"--threshold is for --method semantic, but --method is {self.method}; leave it out")
-        if self.tau != "auto" and self.method != "inpaint":
-            raise UserError(f"--tau is for --method inpaint, but --method is {self.method}; leave it out")
+        if self.tau != "auto" and self.method not in FILLING:
+            raise UserError(f"--tau is for --method inpaint or refine, but --method is {self.method}; leave it out")
+        self._check_refiner()
+
+    def _check_refiner(self) -> None:
+        trained = self.refiner not in NO_CHECKPOINT
+        if trained and self.method != "refine":
+            raise UserError(f"--refiner {self.refiner} is of no use to --method {self.method}; use --method refine")
+        if trained and not Path(self.refiner).exists():
+            raise UserError(f"--refiner {self.refiner} does not exist; expected a folder or file of seglift train")
+        if self.method != "refine" or trained:
+            return
+        if self.refiner == "none":
+            raise UserError("--method refine contradicts --refiner none; use --method inpaint, or leave --refiner out")
+        if self.settings == "paper":
+            raise UserError(
+                "the paper's --method refine needs a trained network, but --refiner is auto; give the one that seglift"
+                " train made with kind: refiner, or leave --settings out"
+            )
 
     @property
     def carries(self) -> bool:
@@ -128,7 +161,7 @@ class SynthesizeConfig:
     @property
     def needs_evidence(self) -> bool:
         """Whether motion is estimated both ways and compared: for confidence, and for the product's votes."""
-        return self.carries and (self.confidence or (self.method == "inpaint" and self.settings == "product"))
+        return self.carries and (self.confidence or (self.method in FILLING and self.settings == "product"))
 
     @property
     def offsets(self) -> tuple[int, ...]:

@@ -40,6 +40,7 @@ def describe(config: SynthesizeConfig) -> str:
     todo = [source for source in plan.sources if source.item.name not in done]
     about = f"method {config.method}, pairs {config.pairs}, resample {config.resample}"
     parts = [f"motion {config.motion}" if config.carries else "", f"model {config.model}" if tools.model else ""]
+    parts.append(f"refiner {config.refiner}" if tools.refiner else "")
     with threads_per_call(1), torch.inference_mode():
         seconds, size, height, width = _try_one(tools, plan.sources)
     units, pairs = sum(_units(source, config) for source in todo), sum(len(source.targets) for source in todo)

@@ -129,7 +129,7 @@ def _key(plan: SynthesizePlan, source: PlannedSource) -> str:
 def _describe(plan: SynthesizePlan) -> dict[str, Any]:
     config = plan.config
     return {
-        "options": {**config.label_options(), "motion": config.motion, "model": config.model},
+        "options": config.label_options() | {name: getattr(config, name) for name in ("motion", "model", "refiner")},
         "space": plan.dataset.space.name,
         "versions": {"seglift": __version__, "python": platform.python_version(), **library_versions()},
         "planned": {"pairs": plan.num_pairs, "by_distance": {str(k): n for k, n in plan.by_distance.items()}},

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seglift.base.errors import UserError
-from seglift.inference.semantic_model import SemanticModel
 from seglift.labels.space import Array8, LabelSpace
 from seglift.motion.scene_changes import SceneChange, SceneWatch, take_glimpse
 from seglift.propagation.evidence import observe
@@ -20,7 +20,6 @@ from seglift.propagation.semantic_only import SemanticLabeller
 from seglift.propagation.state import Origin, Propagated
 from seglift.propagation.traverse import BothSides
 from seglift.workflows.label.method import Method, model_method, motion_method
-from seglift.workflows.synthesize.config import SynthesizeConfig
 from seglift.workflows.synthesize.labels import UnreadableError, agreeing_instances, read_labels
 from seglift.workflows.synthesize.plan import PlannedSource
 from seglift.workflows.synthesize.result import Neighbour, Remarks
@@ -74,7 +73,7 @@ class _SourceWork:
         present = tools.dataset.space.decode(np.flatnonzero(np.bincount(labels.ravel())).astype(np.uint8)[None])
         self.space = tools.dataset.space.preferring(present.ravel().tolist())
         self.origin = Origin(torch.from_numpy(labels)[None].to(self.device), image)
-        self.method = _make_method(self.config, self.space, size, tools.model)
+        self.method = _make_method(tools, self.space, size)
 
     def frame(self, index: int) -> Tensor:
         """RGB uint8 ``[1, 3, H, W]`` (channels last) of a frame; the last few are kept."""
@@ -168,13 +167,13 @@ class _SourceWork:
         )
 
 
-def _make_method(
-    config: SynthesizeConfig, space: LabelSpace, size: tuple[int, int], model: SemanticModel | None
-) -> Method:
+def _make_method(tools: Tools, space: LabelSpace, size: tuple[int, int]) -> Method:
+    config, model = tools.config, tools.model
     if model is None:
         return motion_method(config, space, size)
     threshold = None if config.threshold == "none" else float(config.threshold)
-    return model_method(config, SemanticLabeller(model, space, alone=False), threshold)
+    refiner = None if tools.refiner is None else replace(tools.refiner, space=space)
+    return model_method(config, SemanticLabeller(model, space, alone=False), threshold, tools.estimator, refiner)
 
 
 def _as_bytes(confidence: Tensor) -> Array8:

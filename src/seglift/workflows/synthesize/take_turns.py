@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import threading
+from contextlib import AbstractContextManager
 
 from torch import Tensor
 
 from seglift.inference.semantic_model import SemanticModel
 from seglift.motion.estimator import MotionEstimator, wants_previous
 
+Lock = AbstractContextManager[object]
+"""Entered by one thread at a time."""
+
 
 class TurnTakingEstimator:
     """A :class:`~seglift.motion.estimator.MotionEstimator` that waits for its turn."""
 
-    def __init__(self, estimator: MotionEstimator, lock: threading.Lock) -> None:
+    def __init__(self, estimator: MotionEstimator, lock: Lock) -> None:
         self._estimator, self._lock = estimator, lock
         self.wants_previous = wants_previous(estimator)
 
@@ -26,7 +29,7 @@ class TurnTakingEstimator:
 class TurnTakingModel:
     """A :class:`~seglift.inference.semantic_model.SemanticModel` that waits for its turn."""
 
-    def __init__(self, model: SemanticModel, lock: threading.Lock) -> None:
+    def __init__(self, model: SemanticModel, lock: Lock) -> None:
         self._model, self._lock = model, lock
         self.space_classes = model.space_classes
 
