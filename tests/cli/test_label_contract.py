@@ -158,3 +158,11 @@ def test_cityscapes_names(clip, label, tmp_path):
     assert "6 frames: mIoU" in ran.out
     names = sorted(path.name for path in (tmp_path / "out/labels").iterdir())
     assert names == [f"ulm_000001_{index:06d}_leftImg8bit.png" for index in range(9)]
+
+
+def test_ground_truth_tells_how_good_confidence_and_estimates_were(clip, label, tmp_path):
+    ran = label(clip, tmp_path / "out", "--ground-truth", clip.truth).done()
+    assert "estimated mIoU: off by" in ran.out and "confidence: AUROC" in ran.out
+    page = (tmp_path / "out/report.html").read_text()
+    for words in ("Estimate error", "Calibration error", "Confidence AUROC", "mIoU against ground truth"):
+        assert words in page

@@ -30,6 +30,8 @@ def test_cut(clip, label, tmp_path):
     assert [row["keyframes"] for row in rows] == [[None, 4], [4, 4], [4, None], [4, None]]
     assert [row["distance"] for row in rows] == [1, 0, 1, 2]
     assert sorted(p.stem for p in (out / "labels").iterdir()) == ["f003", "f004", "f005", "f006"]
+    page = (out / "report.html").read_text()
+    assert "Frame 6</strong>" in page and "Frame 0</strong>" not in page
 
 
 @pytest.mark.parametrize(("cut", "kept"), [(":5", range(5)), ("4:", range(4, 9))])

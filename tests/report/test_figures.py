@@ -83,6 +83,10 @@ def test_frame_axis_names_the_last_frame_and_leaves_room_for_it():
     assert frame_axis(1, [0]).place(0) == 500
 
 
+def test_frame_axis_of_a_part_of_a_video_has_the_numbers_of_the_video():
+    assert list(frame_axis(6, [0], number=100).ticks) == [(index, str(100 + index)) for index in range(6)]
+
+
 @pytest.mark.parametrize(
     ("values", "low", "high"),
     [

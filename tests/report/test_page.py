@@ -80,11 +80,32 @@ def test_page_says_what_it_shows(page, summary):
     assert "81.2 % against ground truth" in words
     assert "All 12 frames shown." in words
     assert "10 frames, keyframes left out." in words
-    assert "Look at these first" in words
+    assert "Label these next" in words
     for entry in summary().space.classes:
         assert entry.name in words
     for title in ("human", "warped from the earlier keyframe", "segmentation model", "refiner", "none"):
         assert title in words
+
+
+def test_frames_to_label_next_are_those_of_lowest_estimate(tmp_path, summary, fetch):
+    made = summary(frames=40, keyframes=(0, 39))
+    records = list(made.methods[0].records)
+    records[10] = dataclasses.replace(records[10], estimated_miou=0.1, mean_confidence=1.0)
+    records[30] = FrameRecord(mean_confidence=0.0)  # nobody says anything about it
+    made = dataclasses.replace(made, methods=[dataclasses.replace(made.methods[0], records=records)])
+    write_report(tmp_path / "page.html", made, fetch())
+    text = (tmp_path / "page.html").read_text()
+    assert [int(index) for index in re.findall(r'data-frame="(\d+)"', text)][:2] == [30, 10]
+    assert "Lowest estimated mIoU" in text
+
+
+def test_a_part_of_a_video_has_the_frame_numbers_of_the_video(tmp_path, summary, fetch):
+    write_report(tmp_path / "page.html", dataclasses.replace(summary(), first=100), fetch())
+    reader = read(tmp_path / "page.html")
+    words = " ".join(reader.words.split())
+    assert "Frame 104 frame_0004" in words and "Frame 4 " not in words
+    assert any(name == "aria-label" and "at frame 104." in value for _, name, value in reader.attributes)
+    assert meta_of(tmp_path / "page.html")["first"] == 100
 
 
 def test_remark_on_the_clip(tmp_path, summary, fetch):
@@ -123,7 +144,7 @@ def test_what_is_not_known_is_absent(tmp_path, summary):
 
     write_report(tmp_path / "report.html", bare, fetch)
     words = read(tmp_path / "report.html").words
-    for absent in ("Look at these first", "over time", "Scores", "mIoU", "Settings"):
+    for absent in ("Label these next", "over time", "Scores", "mIoU", "Settings"):
         assert absent not in words
     assert 'data-names="image labels.0"' in (tmp_path / "report.html").read_text()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seglift.report.selection import least_confident, ordinal, select_frames
+from seglift.report.selection import frames_to_label, ordinal, select_frames
 
 
 @pytest.mark.parametrize(
@@ -27,8 +27,7 @@ def test_long_clip_is_thinned():
     assert chosen.every == 14
     assert {0, 14, 28, 50, 101, 303, 599} <= set(chosen.indices)
     assert chosen.sentence() == (
-        "Every 14th of 600 frames shown, and all 3 keyframes, the last frame and the frames of lowest confidence:"
-        " 47 in all."
+        "Every 14th of 600 frames shown, and all 3 keyframes, the last frame and the frames to label next: 47 in all."
     )
 
 
@@ -60,11 +59,11 @@ def test_a_limit_that_is_too_small():
         select_frames(100, [0], range(5), 13)
 
 
-def test_least_confident_frames():
+def test_frames_to_label_next():
     values = [0.5] * 60
-    values[10], values[11], values[40], values[20] = 0.1, 0.15, 0.2, None
-    assert least_confident(values, 2) == (10, 40)
-    assert least_confident(values, 2, skip=[10]) == (11, 40)
-    assert 20 not in least_confident(values, 60)
-    assert least_confident([None, None], 3) == ()
-    assert least_confident([0.3, 0.2, 0.1], 8, skip=[1]) == (2, 0)
+    values[10], values[11], values[45], values[20] = 0.1, 0.15, 0.2, None
+    assert frames_to_label(values, 2) == (10, 45)
+    assert frames_to_label(values, 2, skip=[10]) == (11, 45)
+    assert 20 not in frames_to_label(values, 60)
+    assert frames_to_label([None, None], 3) == ()
+    assert frames_to_label([0.3, 0.2, 0.1], 8, skip=[1]) == (2, 0)

@@ -86,3 +86,12 @@ def test_tiles_leave_out_what_is_not_known(summary):
     full = summary()
     names = [name for name, _, _ in tiles(full, full.methods[0])]
     assert names == ["mIoU", "Pixel accuracy", "Estimated mIoU", "Mean confidence", "Drawn by hand"]
+
+
+def test_tiles_say_how_far_confidence_and_estimates_can_be_believed(summary):
+    method = summary().methods[0]
+    measured = {"confidence_auroc": 0.9, "calibration_error": 0.02, "estimate_error": 0.031}
+    method = dataclasses.replace(method, scores=dataclasses.replace(method.scores, **measured))
+    found = {name: value for name, value, _ in tiles(summary(), method)}
+    assert found["Confidence AUROC"] == "90.0\u00a0%" and found["Calibration error"] == "2.0\u00a0%"
+    assert found["Estimate error"] == "3.1\u00a0%"

@@ -36,13 +36,18 @@ class Axis:
         return WIDTH * (x - self.first) / span if span > 0 else WIDTH / 2
 
 
-def frame_axis(count: int, keyframes: Sequence[int], cuts: Sequence[int] = ()) -> Axis:
-    """The axis of a clip of ``count`` frames, frame 0 to the last one; a cut lies just before the frame it names."""
+def frame_axis(count: int, keyframes: Sequence[int], cuts: Sequence[int] = (), number: int = 0) -> Axis:
+    """The axis of a clip of ``count`` frames, frame 0 to the last one; a cut lies just before the frame it names.
+
+    Frame 0 is labelled ``number``, the others by counting on.
+    """
     last = count - 1
     step = _round_step(last / 5)
     # The last frame always has its number, so a tick close to it would collide.
     ticks = [index for index in range(0, last, step) if last - index > step / 2]
-    return Axis(0, last, [(index, str(index)) for index in (*ticks, last)], keyframes, [cut - 0.5 for cut in cuts])
+    return Axis(
+        0, last, [(index, str(index + number)) for index in (*ticks, last)], keyframes, [cut - 0.5 for cut in cuts]
+    )
 
 
 def columns_of(values: Sequence[float | None]) -> list[Column | None]:

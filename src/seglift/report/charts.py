@@ -16,7 +16,7 @@ from seglift.report.tables import by_distance, mean_of, percent, share_text
 
 def time_charts(summary: ReportSummary, method: MethodResult) -> list[tuple[str, Markup]]:
     """Title and drawing of the charts over time of one method; those without numbers are left out."""
-    axis = frame_axis(len(summary.stems), summary.keyframes, summary.cuts)
+    axis = frame_axis(len(summary.stems), summary.keyframes, summary.cuts, summary.first)
     records = method.records
     series = {
         "mean confidence": [known(record.mean_confidence) for record in records],
@@ -29,7 +29,7 @@ def time_charts(summary: ReportSummary, method: MethodResult) -> list[tuple[str,
         lines = [Line(name, columns_of(values)) for name, values in given.items()]
         title = "mIoU" if len(given) == 1 and "mean confidence" not in given else "Confidence"
         title += " and mIoU over time" if len(given) > 1 else " over time"
-        charts.append((title, line_chart(lines, axis, _describe(given))))
+        charts.append((title, line_chart(lines, axis, _describe(given, summary.first))))
     if any(record.provenance for record in records):
         shares = [shares_of(record) or [0.0] * len(PROVENANCE_NAMES) for record in records]
         means = [sum(row[band] for row in shares) / len(shares) for band in range(len(PROVENANCE_NAMES))]
@@ -40,14 +40,14 @@ def time_charts(summary: ReportSummary, method: MethodResult) -> list[tuple[str,
     return charts
 
 
-def _describe(series: Mapping[str, list[float | None]]) -> str:
-    """What a chart of fractions over frames shows, in words."""
+def _describe(series: Mapping[str, list[float | None]], first: int) -> str:
+    """What a chart of fractions over frames shows, in words; frame 0 is called ``first``."""
     parts = []
     for name, values in series.items():
         lowest, index = min((value, index) for index, value in enumerate(values) if value is not None)
-        mean = percent(mean_of(values))
+        mean, number = percent(mean_of(values)), index + first
         parts.append(
-            f"{_capital(name)} over the frames: {mean} % on average, lowest {percent(lowest)} % at frame {index}."
+            f"{_capital(name)} over the frames: {mean} % on average, lowest {percent(lowest)} % at frame {number}."
         )
     return " ".join(parts)
 

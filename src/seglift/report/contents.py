@@ -32,7 +32,7 @@ class FrameRecord:
         distance: frames to the nearest keyframe.
         mean_confidence: mean of the confidence over the pixels.
         estimated_miou: mIoU that the method expects of itself.
-        miou: mIoU against ground truth, of this frame alone.
+        miou: mIoU against ground truth, of this frame alone, over the classes that its ground truth shows.
         provenance: share of the pixels by source, keys as in ``PROVENANCE_NAMES``; absent keys are 0.
     """
 
@@ -71,6 +71,9 @@ class ReportScores:
     Attributes:
         iou: one entry per train id of the space.
         basis: what was scored, a short sentence for the reader, e.g. ``"48 frames, keyframes left out"``.
+        confidence_auroc: how well low confidence finds wrong pixels, 0..1; 0.5 tells nothing.
+        calibration_error: expected calibration error of the confidence, 0..1.
+        estimate_error: mean absolute error of the frames' estimated mIoU, 0..1.
     """
 
     miou: float | None
@@ -80,6 +83,9 @@ class ReportScores:
     boundary_f: float | None = None
     by_distance: Sequence[DistanceScore] = ()
     basis: str = ""
+    confidence_auroc: float | None = None
+    calibration_error: float | None = None
+    estimate_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,7 @@ class ReportSummary:
         settings: further options worth reading, by name, e.g. ``{"direction": "both"}``.
         cuts: indices of the first frame of every scene but the first, ascending.
         remark: a sentence on the clip for the reader, e.g. on its scene cuts; empty for none.
+        first: what the reader knows frame 0 as, where the clip is a part of a video that is numbered from 0.
 
     Raises:
         ValueError: lengths, indices or names do not fit together.
@@ -127,6 +134,7 @@ class ReportSummary:
     settings: Mapping[str, str] = field(default_factory=dict)
     cuts: Sequence[int] = ()
     remark: str = ""
+    first: int = 0
 
     def __post_init__(self) -> None:
         count = len(self.stems)

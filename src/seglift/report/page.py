@@ -38,11 +38,11 @@ from seglift.report.layers import (
     labels_uri,
     thumbnail_size,
 )
-from seglift.report.selection import Selection, least_confident, select_frames
+from seglift.report.selection import Selection, frames_to_label, select_frames
 
 LONG_SIDE = 640
 MAX_SHOWN = 120
-LOOK_FIRST = 8
+LABEL_NEXT = 8
 
 
 def write_report(path: Path, summary: ReportSummary, fetch: FetchFrame, max_shown: int = MAX_SHOWN) -> None:
@@ -53,15 +53,15 @@ def write_report(path: Path, summary: ReportSummary, fetch: FetchFrame, max_show
         summary: everything but the pictures.
         fetch: gives the pictures of one frame; called once for each frame that is shown, from several threads.
         max_shown: about how many frames are shown; a longer clip is thinned evenly, but keyframes (up to half of the
-            frames shown) and the frames of lowest confidence stay. At 640 pixels a frame takes about 80 kB a method.
+            frames shown) and the frames to label next stay. At 640 pixels a frame takes about 80 kB a method.
 
     Raises:
         UserError: the file cannot be written.
         ValueError: the pictures do not fit the summary.
     """
-    first = [_look_first(summary, method) for method in summary.methods]
+    following = [_label_next(summary, method) for method in summary.methods]
     selection = select_frames(
-        len(summary.stems), summary.keyframes, {index for found in first for index in found}, max_shown
+        len(summary.stems), summary.keyframes, {index for found in following for index in found}, max_shown
     )
     environment = Environment(
         loader=PackageLoader("seglift.report"),
@@ -71,7 +71,7 @@ def write_report(path: Path, summary: ReportSummary, fetch: FetchFrame, max_show
         lstrip_blocks=True,
     )
     colors = distinct_colors([entry.color for entry in summary.space.classes])
-    context = _context(summary, selection, first, colors)
+    context = _context(summary, selection, following, colors)
 
     def draw(index: int) -> tuple[int, list[tuple[str, str]]]:
         return index, list(_pictures(fetch(index), summary, colors))
@@ -87,13 +87,16 @@ def write_report(path: Path, summary: ReportSummary, fetch: FetchFrame, max_show
             file.write(chunk)
 
 
-def _look_first(summary: ReportSummary, method: MethodResult) -> tuple[int, ...]:
+def _label_next(summary: ReportSummary, method: MethodResult) -> tuple[int, ...]:
+    """By estimated mIoU; by mean confidence (0 where nothing is known) what has none."""
+    estimates = [known(record.estimated_miou) for record in method.records]
     confidence = [known(record.mean_confidence) for record in method.records]
-    return least_confident(confidence, LOOK_FIRST, summary.keyframes)
+    values = [sure if value is None else value for value, sure in zip(estimates, confidence, strict=True)]
+    return frames_to_label(values, LABEL_NEXT, summary.keyframes)
 
 
 def _context(
-    summary: ReportSummary, selection: Selection, first: list[tuple[int, ...]], colors: tuple[Color, ...]
+    summary: ReportSummary, selection: Selection, following: list[tuple[int, ...]], colors: tuple[Color, ...]
 ) -> dict[str, Any]:
     """What the template needs besides the frames."""
     rows, others = tables.class_rows(summary, colors)
@@ -106,9 +109,10 @@ def _context(
                 "name": method.name,
                 "tiles": tables.tiles(summary, method),
                 "charts": time_charts(summary, method),
-                "first": [_first_card(summary, index, method.records[index]) for index in indices],
+                "following": [_card(summary, index, method.records[index]) for index in indices],
+                "estimated": any(known(record.estimated_miou) is not None for record in method.records),
             }
-            for number, (method, indices) in enumerate(zip(summary.methods, first, strict=True))
+            for number, (method, indices) in enumerate(zip(summary.methods, following, strict=True))
         ],
         "rows": rows,
         "others": others,
@@ -122,9 +126,10 @@ def _context(
     }
 
 
-def _first_card(summary: ReportSummary, index: int, record: FrameRecord) -> dict[str, Any]:
+def _card(summary: ReportSummary, index: int, record: FrameRecord) -> dict[str, Any]:
     return {
         "index": index,
+        "number": index + summary.first,
         "stem": summary.stems[index],
         "confidence": tables.percent(record.mean_confidence),
         "estimated": tables.percent(record.estimated_miou),
@@ -148,6 +153,7 @@ def _meta(summary: ReportSummary, selection: Selection, colors: tuple[Color, ...
 
     return {
         "total": len(summary.stems),
+        "first": summary.first,
         "methods": [method.name for method in summary.methods],
         "classes": [[entry.name, *color] for entry, color in zip(summary.space.classes, colors, strict=True)],
         "sources": [[title, *color] for title, color in zip(PROVENANCE_TITLES, PROVENANCE_COLORS, strict=True)],

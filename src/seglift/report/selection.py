@@ -1,4 +1,4 @@
-"""Which frames of a long clip a report shows, and which it asks the reader to look at first."""
+"""Which frames of a long clip a report shows, and which it asks the reader to label next."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Selection:
         if len(self.indices) == self.total:
             return f"All {self.total} frames shown." if self.total > 1 else "The one frame is shown."
         share = f"all {self.total_keyframes}" if self.keyframes == self.total_keyframes else "an even choice of the"
-        also = "the last frame and the frames of lowest confidence"
+        also = "the last frame and the frames to label next"
         if self.total_keyframes:
             also = f"{share} keyframe{'s' if self.total_keyframes > 1 else ''}, {also}"
         return f"Every {ordinal(self.every)} of {self.total} frames shown, and {also}: {len(self.indices)} in all."
@@ -42,10 +42,10 @@ def ordinal(number: int) -> str:
     return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
-def least_confident(values: Sequence[float | None], count: int, skip: Collection[int] = ()) -> tuple[int, ...]:
-    """Frames to look at first: lowest value first, no two of them close together.
+def frames_to_label(values: Sequence[float | None], count: int, skip: Collection[int] = ()) -> tuple[int, ...]:
+    """Frames to label next: lowest value first, no two of them close together.
 
-    The frames of one bad stretch look alike, so that only the lowest of each stretch counts.
+    A frame that is labelled mends those around it, so that only the lowest of each bad stretch counts.
 
     Args:
         values: one per frame; None = not known, never chosen.
@@ -55,14 +55,14 @@ def least_confident(values: Sequence[float | None], count: int, skip: Collection
     Returns:
         Frame indices; equal values in ascending order of the index.
     """
-    apart = max(1, len(values) // (3 * max(1, count)))
+    apart = max(1, len(values) // max(1, count))
     left_out = set(skip)
     chosen: list[int] = []
     ranked = sorted((value, index) for index, value in enumerate(values) if value is not None and index not in left_out)
     for _, index in ranked:
         if len(chosen) >= count:
             break
-        if all(abs(index - other) > apart for other in chosen):
+        if all(abs(index - other) >= apart for other in chosen):
             chosen.append(index)
     return tuple(chosen)
 
@@ -75,7 +75,7 @@ def select_frames(total: int, keyframes: Sequence[int], first: Collection[int], 
     Args:
         total: frames of the clip, at least 1.
         keyframes: ascending indices.
-        first: indices of the frames to look at first, always shown.
+        first: indices of the frames to label next, always shown.
         limit: at least ``2 * len(first) + 4``.
 
     Raises:

@@ -66,21 +66,26 @@ def mean_of(values: Sequence[float | None]) -> float | None:
 
 def tiles(summary: ReportSummary, method: MethodResult) -> list[tuple[str, str, str]]:
     """The headline numbers of a method: name, value, and a remark."""
-    records = method.records
-    found = []
-    if method.scores is not None:
-        found.append(("mIoU", _signed(method.scores.miou), "against ground truth"))
-        found.append(("Pixel accuracy", _signed(method.scores.pixel_accuracy), "against ground truth"))
+    records, scores = method.records, method.scores
     estimate = mean_of([record.estimated_miou for record in records])
-    if estimate is not None:
-        found.append(("Estimated mIoU", _signed(estimate), "without ground truth"))
     confidence = mean_of([record.mean_confidence for record in records])
+    found: list[tuple[str, float | None, str]] = []
+    if scores is not None:
+        found += [("mIoU", scores.miou, "against ground truth")]
+        found += [("Pixel accuracy", scores.pixel_accuracy, "against ground truth")]
+    if estimate is not None:
+        found.append(("Estimated mIoU", estimate, "mean over all frames"))
+    if scores is not None and known(scores.estimate_error) is not None:
+        found.append(("Estimate error", scores.estimate_error, "mean, frame by frame"))
     if confidence is not None:
-        found.append(("Mean confidence", _signed(confidence), "over all frames"))
-    count = len(summary.stems)
-    labelled = len(summary.keyframes)
-    found.append(("Drawn by hand", f"{labelled} of {count}", f"frames, {share_text(labelled / count)}\u00a0%"))
-    return found
+        found.append(("Mean confidence", confidence, "over all frames"))
+    if scores is not None and known(scores.calibration_error) is not None:
+        found.append(("Calibration error", scores.calibration_error, "of confidence"))
+    if scores is not None and known(scores.confidence_auroc) is not None:
+        found.append(("Confidence AUROC", scores.confidence_auroc, "50\u00a0% is chance"))
+    labelled, count = len(summary.keyframes), len(summary.stems)
+    by_hand = ("Drawn by hand", f"{labelled} of {count}", f"frames, {share_text(labelled / count)}\u00a0%")
+    return [*((name, _signed(value), remark) for name, value, remark in found), by_hand]
 
 
 def _signed(value: float | None) -> str:

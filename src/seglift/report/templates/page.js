@@ -60,6 +60,7 @@
   };
 
   /* ---------- one frame ---------- */
+  const numberOf = (frame) => frame.index + meta.first;
   const percent = (value) => `${(100 * value).toFixed(1)}\u00a0%`;
   let drawing = 0;
   const draw = async () => {
@@ -83,10 +84,10 @@
   const describe = (frame, mode) => {
     const numbers = frame.numbers[state.method];
     slider.value = frame.index;
-    const words = `frame ${frame.index} of 0 to ${meta.total - 1}, ${frame.stem}${frame.keyframe ? ", keyframe" : ""}`;
+    const words = `frame ${numberOf(frame)} of ${meta.first} to ${meta.first + meta.total - 1}, ${frame.stem}${frame.keyframe ? ", keyframe" : ""}`;
     slider.setAttribute("aria-valuetext", words);
     byId("stage").setAttribute("aria-label", `${mode.title}, ${meta.methods[state.method]}, ${words}`);
-    byId("number").textContent = `Frame ${frame.index}`;
+    byId("number").textContent = `Frame ${numberOf(frame)}`;
     byId("badge").hidden = !frame.keyframe;
     byId("stem").textContent = frame.stem;
     const facts = [
@@ -237,9 +238,10 @@
     plot.addEventListener("pointerleave", () => { hover.hidden = true; });
     plot.addEventListener("pointermove", (event) => {
       const frame = shown[at(event)], numbers = frame.numbers[state.method];
-      const parts = [`frame ${frame.index}`];
+      const parts = [`frame ${numberOf(frame)}`];
       if (frame.keyframe) parts.push("keyframe");
       if (numbers.confidence !== null) parts.push(`confidence ${percent(numbers.confidence)}`);
+      if (numbers.estimated !== null) parts.push(`estimated mIoU ${percent(numbers.estimated)}`);
       if (numbers.miou !== null) parts.push(`mIoU ${percent(numbers.miou)}`);
       hover.textContent = parts.join(" · ");
       hover.hidden = false;

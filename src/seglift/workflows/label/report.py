@@ -69,6 +69,8 @@ def describe_run(plan: LabelPlan, model: Mapping[str, Any]) -> dict[str, Any]:
         "keyframes": {stems[index]: digest for index, digest in sorted(plan.label_fingerprints.items())},
         "model": dict(model),
         "scenes": _describe_scenes(plan),
+        "keyframe_pairs": [pair.describe(stems, plan.clip.first) for pair in plan.pairs],
+        "warnings": plan.warnings,
         "motion": {"spec": plan.config.motion, "sha256": fingerprint_motion(plan.config.motion)},
     }
 
@@ -159,6 +161,9 @@ def _report_scores(scores: Scores) -> ReportScores:
         scores.boundary.mean() if scores.boundary is not None else None,
         [DistanceScore(k, c.miou(), c.pixel_accuracy()) for k, c in sorted(scores.by_distance.items())],
         f"{scores.frames} frames, keyframes left out",
+        scores.confidence.calibration.auroc() if scores.confidence is not None else None,
+        scores.confidence.calibration.calibration_error() if scores.confidence is not None else None,
+        scores.estimate.mean_absolute_error(),
     )
 
 
@@ -175,7 +180,8 @@ def report_summary(plan: LabelPlan, methods: list[MethodResult]) -> ReportSummar
         plan.clip.frames.size,
         {"motion": config.motion, "model": config.model, "direction": config.direction, "settings": config.settings},
         plan.scenes.cuts,
-        plan.scenes.sentence(),
+        plan.remark,
+        plan.clip.first,
     )
 
 
