@@ -301,7 +301,8 @@ def test_bad_ground_truth_leaves_the_labels(clip, label, save, tree, out, tmp_pa
         ("--tau", "x", "auto"),
         ("--max-distance", "0", "1 or more"), ("--model-steps", "0", "1 or more"),
         ("--model-minutes", "0", "more than 0"),
-        ("--seed", "-1", "2**63"), ("--refiner", "some.safetensors", "no use to --method motion"), ("--model", "x.safetensors", "motion"),
+        ("--seed", "-1", "2**63"), ("--refiner", "some.safetensors", "no use to --method motion"),
+        ("--model", "x.safetensors", "motion"),
         ("--max-distance", "two", "two"),
     ],
 )  # fmt: skip

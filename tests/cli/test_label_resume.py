@@ -24,9 +24,9 @@ def pixels(path):
     return np.array(Image.open(path))
 
 
-@pytest.mark.parametrize("method", ["motion", "inpaint"])
+@pytest.mark.parametrize("method", ["motion", "inpaint", "refine"])
 def test_equal_runs_give_equal_bytes(clip, label, small_model, tree, tmp_path, method):
-    more = ("--method", method, "--ground-truth", clip.truth) + (("--model-steps", 3) if method == "inpaint" else ())
+    more = ("--method", method, "--ground-truth", clip.truth) + (("--model-steps", 3) if method != "motion" else ())
     label(clip, tmp_path / "a", *more).done()
     label(clip, tmp_path / "b", *more).done()
     assert tree(tmp_path / "a") == tree(tmp_path / "b")

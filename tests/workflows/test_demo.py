@@ -75,7 +75,7 @@ def test_every_method_labels_every_frame(done: Done) -> None:
 
 
 def test_one_model_is_trained_for_all(done: Done) -> None:
-    assert done.trainings == [done.config.out / "inpaint" / ".seglift" / "model"]
+    assert done.trainings == [done.config.out / "refine" / ".seglift" / "model"]
 
 
 def test_scores_are_those_of_the_score_command(done: Done) -> None:
@@ -88,8 +88,9 @@ def test_scores_are_those_of_the_score_command(done: Done) -> None:
 
 def test_table_has_every_distance_and_method(done: Done) -> None:
     lines = format_demo(done.result).splitlines()
-    assert lines[1].split()[-3:] == ["motion", "semantic", "inpaint"]
-    overall = [f"{100 * done.result.scores[m].confusion.miou():.1f}" for m in ("motion", "semantic", "inpaint")]
+    order = ["motion", "semantic", "inpaint", "refine"]
+    assert lines[1].split()[-4:] == order
+    overall = [f"{100 * done.result.scores[m].confusion.miou():.1f}" for m in order]
     assert [line.split() for line in lines[2:]] == [["1", *overall], ["all", *overall]]
 
 

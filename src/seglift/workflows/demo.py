@@ -23,8 +23,8 @@ from seglift.workflows.score.run import Scores, percent, render_table
 RECORD = "demo.json"
 REPORT = "report.html"
 CLIP = "clip"
-METHODS = ("inpaint", "semantic", "motion")
-"""In the order they run: the first trains the segmentation model that the second uses; the page opens on the first."""
+METHODS = ("refine", "inpaint", "semantic", "motion")
+"""In the order they run: the first trains the segmentation model that the others use; the page opens on the first."""
 
 FRAMES_LEAST = 5
 SPACING_MOST = 20
@@ -120,15 +120,16 @@ def label_config(config: DemoConfig, method: str) -> LabelConfig:
     """How the demo's video is labelled by ``method``, one of ``METHODS``; all methods share one trained model."""
     trained = config.out / METHODS[0] / WORK_FOLDER / MODEL_FOLDER
     clip = config.out / CLIP
+    shares = method in ("inpaint", "semantic")
     return LabelConfig(
         frames=clip / "frames",
         labels=clip / "keyframes",
         out=config.out / method,
         space="cityscapes",
         method=method,
-        model=str(trained) if method == "semantic" else "auto",
+        model=str(trained) if shares else "auto",
         ground_truth=clip / "ground_truth",
-        model_steps=None if method == "semantic" else config.model_steps,
+        model_steps=None if shares else config.model_steps,
         seed=config.seed,
     )
 
