@@ -65,7 +65,7 @@ def find_setups(given: argparse.Namespace) -> list[Setup]:
 
 def _name(given: argparse.Namespace, options: dict[str, object]) -> str:
     """The method, and what else tells setups of one call apart."""
-    told = [str(options["method"])]
+    told = [str(options["method"]) + (" + network" if options.get("refiner", "auto") != "auto" else "")]
     told += [str(options[name]) for name in ("settings", "resample", "out_of_view") if len(getattr(given, name)) > 1]
     if len(given.motion) > 1:
         told.append(str(options["motion"]))
