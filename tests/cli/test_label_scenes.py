@@ -102,6 +102,23 @@ def test_a_scene_without_keyframe_is_left_to_the_model(cut_clip, label, small_mo
     assert all(sources(out, cut_clip.stems[index]) == {MODEL} for index in range(4, 9))
 
 
+def test_temporal_consistency_leaves_out_pairs_across_cuts(cut_clip, label, run, tmp_path):
+    out = tmp_path / "out"
+    label(cut_clip, out).done()
+
+    def pairs(prediction):
+        words = ("score", prediction, cut_clip.truth, "--space", "cityscapes", "--frames", cut_clip.frames)
+        run(*words, "--json", tmp_path / "scores.json").done()
+        return json.loads((tmp_path / "scores.json").read_text())["temporal_consistency"]["pairs"]
+
+    assert pairs(out) == pairs(out / "labels") == 9
+    (out / "run.json").write_text("{}")
+    assert pairs(out) == 11
+    (out / "run.json").write_text('{"scenes": {"cuts": [4]}}')
+    ran = run("score", out, cut_clip.truth, "--space", "cityscapes", "--frames", cut_clip.frames)
+    assert "run.json is not what seglift label writes" in ran.error
+
+
 def test_detection_can_be_switched_off(cut_clip, label, tmp_path):
     out = tmp_path / "out"
     label(cut_clip, out, "--cuts", "none").done()

@@ -105,6 +105,17 @@ def test_motion_that_looks_further_back(tmp_path, pan, clip):
     assert sorted(pan.seen, key=str) == sorted(ahead + back, key=str)
 
 
+def test_nothing_is_compared_across_scene_cuts(tmp_path, pan, clip):
+    pan.wants_previous = True
+    place = tmp_path / "frames", tmp_path / "labels", chosen(tmp_path), "pan"
+    scores = Neighbours(*place, cuts={"f2", "f5", "elsewhere"}).score(SPACE)
+    assert scores.as_json()["miou"] == pytest.approx(expect(clip, [1, 3, 4])[0]) and scores.consistency.pairs == 3
+    ahead, back = [(0, 1, None), (2, 3, None), (3, 4, 2)], [(1, 0, None), (3, 2, 4), (4, 3, None)]
+    assert sorted(pan.seen, key=str) == sorted(ahead + back, key=str)
+    with pytest.raises(UserError, match="no two neighbouring frames"):
+        Neighbours(*place, cuts={f"f{index}" for index in range(6)})
+
+
 @pytest.mark.parametrize("looks_back", [False, True])
 def test_each_file_is_read_once_and_in_order(tmp_path, pan, clip, monkeypatch, looks_back):
     pan.wants_previous = looks_back

@@ -1,4 +1,4 @@
-"""What ``frames.jsonl`` of an OUT of ``label`` says of its frames, as far as scores need it."""
+"""What ``frames.jsonl`` and ``run.json`` of an OUT of ``label`` say of its frames, as far as scores need it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from seglift.base.errors import UserError
+from seglift.base.files import read_json
 
 FRAMES_NAME = "frames.jsonl"
+RUN_NAME = "run.json"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,27 @@ def read_notes(labels: Path) -> dict[str, FrameNote]:
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}; check its permissions") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} is not what seglift label writes ({type(error).__name__}: {error}); run label again, or copy "
+            "the label PNGs elsewhere to score them alone"
+        ) from error
+
+
+def read_cuts(labels: Path) -> frozenset[str]:
+    """Stems of the first frames of scenes, but of the first scene, from ``run.json`` beside a folder called ``labels``.
+
+    None where there is no such file, or where it tells of no scenes.
+
+    Raises:
+        UserError: the file cannot be read, or is none of ``label``.
+    """
+    path = labels.with_name(RUN_NAME)
+    if labels.name != "labels" or not path.is_file():
+        return frozenset()
+    try:
+        scenes = read_json(path).get("scenes") or {"cuts": ()}
+        return frozenset(str(cut["stem"]) for cut in scenes["cuts"])
+    except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} is not what seglift label writes ({type(error).__name__}: {error}); run label again, or copy "
             "the label PNGs elsewhere to score them alone"

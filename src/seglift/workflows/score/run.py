@@ -23,7 +23,7 @@ from seglift.workflows.score.files import (
     pair_trees,
 )
 from seglift.workflows.score.frame import ScoredFrame, score_frame
-from seglift.workflows.score.notes import FRAMES_NAME, NOTHING_NOTED, FrameNote, read_notes
+from seglift.workflows.score.notes import FRAMES_NAME, NOTHING_NOTED, FrameNote, read_cuts, read_notes
 from seglift.workflows.score.scores import Scores
 from seglift.workflows.score.tables import format_scores
 from seglift.workflows.score.temporal import Neighbours
@@ -71,7 +71,7 @@ def score_folders(
         with_ignore: also score void as a class of its own.
         frames: the predictions' video file or folder of images; adds temporal consistency, for which no ground truth
             is needed: over all neighbouring frames with predictions, those that ``keyframes`` and ``between`` leave
-            out apart.
+            out apart, and those of two scenes where ``label`` found a cut.
         motion: of temporal consistency, a name of :data:`seglift.motion.named.MOTION_NAMES`; None is ``dis``.
 
     Raises:
@@ -162,7 +162,8 @@ def _find_neighbours(frames: Path, prediction: Path, selection: _Selection, moti
             f"--frames needs the predictions of one clip, but {prediction} holds several clips or single frames; "
             "score them one by one"
         )
-    return Neighbours(frames, selection.folder, frozenset(selection.predictions), motion)
+    cuts = read_cuts(selection.folder)
+    return Neighbours(frames, selection.folder, frozenset(selection.predictions), motion, cuts)
 
 
 def add_frame(

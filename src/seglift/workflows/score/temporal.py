@@ -63,27 +63,31 @@ class TemporalScores:
 
 
 class Neighbours:
-    """Neighbouring frames of one clip that both have predictions.
+    """Neighbouring frames of one scene that both have predictions.
 
     Args:
         frames: a video file or a folder of images.
         folder: holds the predictions of one clip.
         chosen: those of them that may be compared.
         motion: name of the motion estimator.
+        cuts: stems of the first frames of scenes; such a frame is not compared with the one before.
 
     Raises:
         UserError: frames or motion cannot be had, a prediction belongs to no frame, or no pair is left.
     """
 
-    def __init__(self, frames: Path, folder: Path, chosen: Collection[Path], motion: str) -> None:
+    def __init__(
+        self, frames: Path, folder: Path, chosen: Collection[Path], motion: str, cuts: Collection[str] = ()
+    ) -> None:
         self.frames: Frames = open_frames(frames)
         paired = pair_labels(self.frames.stems, folder)
         self.labels = {index: path for index, path in paired.items() if path in chosen}
-        self.later = sorted(index for index in self.labels if index - 1 in self.labels)
+        self.cuts = {index for index, stem in enumerate(self.frames.stems) if stem in cuts}
+        self.later = sorted(index for index in self.labels if index - 1 in self.labels and index not in self.cuts)
         if not self.later:
             raise UserError(
-                f"no two neighbouring frames of {frames} are left to compare; predict neighbours, keep frames between "
-                "keyframes, or leave --frames out"
+                f"no two neighbouring frames of {frames} are left to compare; predict neighbours of one scene, keep "
+                "frames between keyframes, or leave --frames out"
             )
         self.motion, self.device = motion, resolve_device("auto")
         self.estimator = get_estimator(motion, self.device)
@@ -120,7 +124,8 @@ class Neighbours:
 
         for index in self.later:
             around = [
-                place if looks_back and 0 <= place < len(self.frames) else None for place in (index - 2, index + 1)
+                place if looks_back and 0 <= place < len(self.frames) and border not in self.cuts else None
+                for place, border in ((index - 2, index - 1), (index + 1, index + 1))
             ]
             before, after = (None if place is None else frame(place) for place in around)
             yield _Pair(frame(index - 1), frame(index), before, after, label(index - 1), label(index))
