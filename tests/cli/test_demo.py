@@ -35,7 +35,7 @@ def test_defaults_are_the_workflows(asked: list[DemoConfig], capsys: pytest.Capt
     assert main(["demo"]) == 0
     assert asked == [DemoConfig()]
     lines = capsys.readouterr().out.splitlines()
-    assert lines[-2].split() == ["all", "100.0", "100.0", "100.0"]
+    assert lines[-2].split() == ["all", *["100.0"] * len(METHODS)]
     assert lines[-1] == "report: seglift-demo/report.html"
 
 
