@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from seglift.motion.scene_changes import SceneChange, common_details, judge_frame, repeats, take_glimpse
+from seglift.motion.scene_changes import SceneChange, SceneWatch, common_details, repeats, take_glimpse
 
 HEIGHT, WIDTH = 120, 160
 MOVES, CUT, REPEAT, BLANK = SceneChange.MOVES, SceneChange.CUT, SceneChange.REPEAT, SceneChange.BLANK
@@ -33,13 +33,8 @@ def view(picture: np.ndarray, x: float = 40, y: float = 40) -> np.ndarray:
 
 def judge(frames) -> list[SceneChange]:
     """What each frame but the first is to those before it."""
-    shown = clear = None
-    changes = []
-    for frame in frames:
-        glimpse = take_glimpse(frame)
-        changes.append(judge_frame(glimpse, shown, clear))
-        shown = shown if changes[-1] is REPEAT else glimpse
-        clear = glimpse if changes[-1] in (MOVES, CUT) else clear
+    watch = SceneWatch()
+    changes = [watch.judge(take_glimpse(frame)) for frame in frames]
     assert changes[0] in (MOVES, BLANK)
     return changes[1:]
 
