@@ -573,3 +573,88 @@ def test_labels_stay_on_a_frame_that_repeats_the_one_before(tmp_path: Path, walk
         for state, twin in zip(sides[index], sides[2], strict=True):
             assert_same(state, twin)
     assert not {(2, 3), (3, 2), (3, 4), (4, 3)} & set(walker.estimator.asked)
+
+
+# ---- keyframes that arrive at each other
+
+
+Told = list[tuple[Gap, Tensor, Tensor, int]]
+
+
+def listening(walker: Walker) -> tuple[Walker, Told]:
+    told: Told = []
+    return replace(walker, arrived=lambda *news: told.append(news)), told
+
+
+def test_both_keyframes_arrive_before_a_frame_is_given(tmp_path: Path, walker: Walker):
+    walker, told = listening(walker)
+    gap = Gap(2, 9, 3, 9)
+    steps = walker.walk(gap, Spill(tmp_path))
+    next(steps)
+    assert [news[0] for news in told] == [gap]
+    _, onto_right, onto_left, grid = told[0]
+    assert grid == 1
+    assert torch.equal(onto_right, direct(walker, list(range(2, 10)))[9].trace)
+    back = direct(walker, list(range(9, 1, -1)))[2].trace
+    assert onto_left.shape == back.shape
+    assert torch.equal(onto_left[:, 2] > 0, back[:, 2] > 0)
+    list(steps)
+    assert len(told) == 1
+
+
+def test_translating_keyframes_arrive_exactly(tmp_path: Path, walker: Walker):
+    def moving_right(source: Tensor, target: Tensor, previous: Tensor | None = None) -> Tensor:
+        steps = float(source[0, 0, 0, 0]) - float(target[0, 0, 0, 0])
+        return torch.tensor([steps, 0.0]).view(1, 2, 1, 1).expand(1, 2, 12, 16).clone()
+
+    walker, told = listening(replace(walker, estimator=moving_right))
+    walk(walker, Gap(0, 5, 1, 5), tmp_path)
+    (_, onto_right, onto_left, _), columns = told[0], torch.arange(16.0)
+    assert torch.equal(onto_right[0, 0, 0, 5:], columns[:11])
+    assert torch.equal(onto_left[0, 0, 0], columns + 5)
+    assert onto_right[0, 3].bool().all(0).tolist() == [True] * 5 + [False] * 11
+    assert onto_left[0, 3].bool().all(0).tolist() == [False] * 11 + [True] * 5
+
+
+@pytest.mark.parametrize(
+    ("gap", "changes"),
+    [
+        (Gap(2, 9, 3, 9), {"forward": False}),
+        (Gap(2, 9, 3, 9), {"backward": False}),
+        (Gap(2, 9, 3, 9), {"max_distance": 5}),
+        (Gap(None, 9, 3, 9), {}),
+        (Gap(2, None, 3, 9), {}),
+    ],
+)
+def test_keyframes_that_do_not_reach_each_other_do_not_arrive(tmp_path: Path, walker: Walker, gap: Gap, changes):
+    walker, told = listening(replace(walker, **changes))
+    walk(walker, gap, tmp_path)
+    assert not told
+
+
+def test_large_frames_are_compared_at_every_other_pixel(
+    tmp_path: Path, walker: Walker, monkeypatch: pytest.MonkeyPatch
+):
+    walker, told = listening(walker)
+    walk(walker, Gap(2, 5, 3, 5), tmp_path / "whole")
+    monkeypatch.setattr(traverse, "LARGE_FRAME", 100)
+    walk(walker, Gap(2, 5, 3, 5), tmp_path / "coarse")
+    (_, *whole, _), (_, *coarse, grid) = told
+    assert grid == 2
+    for fine, thin in zip(whole, coarse, strict=True):
+        assert torch.allclose(fine[..., ::2, ::2], thin)
+
+
+@pytest.mark.parametrize("killed_at", [3, 6, 8])
+def test_an_interrupted_walk_tells_the_same_arrivals(
+    tmp_path: Path, walker: Walker, monkeypatch: pytest.MonkeyPatch, killed_at: int
+):
+    monkeypatch.setattr(traverse, "CHECKPOINT_EVERY", 2)
+    gap = Gap(2, 11, 3, 11)
+    walker, told = listening(walker)
+    walk(walker, gap, tmp_path / "undisturbed")
+    interrupted(walker, gap, tmp_path / "interrupted", {}, "step", killed_at)
+    assert len(told) == 1
+    walk(walker, gap, tmp_path / "interrupted")
+    for mine, other in zip(told[0][1:3], told[1][1:3], strict=True):
+        assert torch.equal(mine, other)

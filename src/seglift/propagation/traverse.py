@@ -5,6 +5,9 @@ takes two: forward from the left one, spilling what the right side will need (la
 the other direction, so that each flow is computed once), then backward from the right one, meeting the spilled labels
 frame by frame. Every ``CHECKPOINT_EVERY`` frames the state is written, so that an interrupted walk goes on from there.
 
+At the end of the first pass both keyframes of such a gap have arrived at each other (``Walker.arrived``), before any
+frame of it is decided: the left one's labels one step further, the right one's along the pixels of the left one.
+
 Nothing is carried across a scene cut: a gap ends there as at an end of the clip. On a frame that repeats the one before
 labels stay as they are.
 """
@@ -23,9 +26,13 @@ from torch import Tensor
 from seglift.base.ahead import work_ahead
 from seglift.base.errors import UserError
 from seglift.motion.estimator import MotionEstimator, wants_previous
+from seglift.motion.maps import map_from_flow
 from seglift.propagation.evidence import observe
+from seglift.propagation.follow import follow_trace
+from seglift.propagation.motion_only import carry_trace
 from seglift.propagation.spill import Spill, pack_motion, pack_state, unpack_motion, unpack_state
 from seglift.propagation.state import (
+    LARGE_FRAME,
     FramePair,
     GetFrame,
     Origin,
@@ -128,6 +135,10 @@ class Walker:
             the gap; with None it sees no frame but those of the walk.
         cuts: first frames of scenes; such an estimator is not shown a frame of another scene.
         repeats: frames that show what the frame before shows: nothing moves, and they are no further from a keyframe.
+        arrived: told of two keyframes when labels are carried between them both ways without a limit, after the first
+            pass and before a frame of the gap is given: the gap, the left one's trace on the right one, the right one's
+            on the left one (float32 ``[1, 4, h, w]``, of every ``grid``-th pixel), and ``grid``. An interrupted walk
+            may tell it again.
     """
 
     frame: GetFrame
@@ -142,6 +153,7 @@ class Walker:
     length: int | None = None
     cuts: frozenset[int] = frozenset()
     repeats: frozenset[int] = frozenset()
+    arrived: Callable[[Gap, Tensor, Tensor, int], None] | None = None
 
     def walk(self, gap: Gap, spill: Spill, done: frozenset[int] = frozenset()) -> Iterator[BothSides]:
         """Gives what the sides say about each frame of ``gap`` that is not in ``done``, in the order of the walk.
@@ -190,7 +202,7 @@ class Walker:
         """``last`` is the last frame reached from the left keyframe, ``first`` the first reached from the right one."""
         if gap.left is None or gap.right is None:
             raise ValueError("a two-sided gap has a keyframe on each side")
-        self._spill_forward(gap.left, gap.right, last, first, spill)
+        self._spill_forward(gap, last, first, spill)
         origin = self.origin(gap.left)
         device = origin.labels.device
         for index in range(last + 1, first):
@@ -213,14 +225,19 @@ class Walker:
                 earlier = unpack_state(_load(spill, "left", index, device), origin)
                 yield BothSides(index, earlier, None, frame)
 
-    def _spill_forward(self, left: int, right: int, last: int, first: int, spill: Spill) -> None:
+    def _spill_forward(self, gap: Gap, last: int, first: int, spill: Spill) -> None:
         """First pass of a two-sided gap: states from the left keyframe, and the motion that the second pass needs."""
+        left, right = gap.start - 1, gap.stop
         indices = range(left, right + 1)
         if right in spill.indices("whole"):
             return
         state, begin = self._resume(indices, "forward", spill, None)
+        meets = self.arrived is not None and last == right - 1 and first == left + 1
+        followed = self._followed(indices, begin, state, spill) if meets else None
         for position, (backward, motion) in self._motions(indices, begin, lambda i: i <= last or i > first):
             index = indices[position]
+            if followed is not None:
+                followed = follow_trace(followed, backward)
             if index - 1 >= first:
                 spill.save("motion", index - 1, partial(pack_motion, backward))
                 if index - 1 > left:
@@ -228,9 +245,21 @@ class Walker:
             if index <= last:
                 state = self._step(state, FramePair(self.frame, index - 1, index), motion)
                 spill.save("left", index, partial(pack_state, self._observed(state, index), exact=False))
-                self._checkpoint(indices, position, "forward", state, spill)
+                self._checkpoint(indices, position, "forward", state, spill, followed)
+            elif self.arrived is not None and followed is not None:
+                reached = carry_trace(state.trace, map_from_flow(motion.flow), motion.error)
+                grid = _grid(reached)
+                self.arrived(gap, reached[..., ::grid, ::grid], followed, grid)
         spill.save("whole", right, lambda: {"whole": torch.ones(1)})
         spill.flush()
+
+    def _followed(self, indices: range, begin: int, state: Propagated, spill: Spill) -> Tensor | None:
+        """Where the left keyframe's pixels are when step ``begin`` comes; None where that was not kept."""
+        if begin == 1:
+            grid = _grid(state.trace)
+            return state.trace[..., ::grid, ::grid]
+        arrays = spill.load("forward", indices[begin - 1], state.trace.device)
+        return arrays.get("followed") if arrays is not None else None
 
     def _motions(
         self, indices: range, first: int, needed: Callable[[int], bool] = lambda _: True
@@ -286,12 +315,14 @@ class Walker:
     def _observed(self, state: Propagated, index: int, frame: GetFrame | None = None) -> Propagated:
         return observe(state, (frame or self.frame)(index)) if self.observe else state
 
-    def _checkpoint(self, indices: range, position: int, kind: str, state: Propagated, spill: Spill) -> None:
+    def _checkpoint(
+        self, indices: range, position: int, kind: str, state: Propagated, spill: Spill, followed: Tensor | None = None
+    ) -> None:
         # The one before is kept too: frames before the newest may still be waiting to be written.
         if position % CHECKPOINT_EVERY == 0:
             if position >= 2 * CHECKPOINT_EVERY:
                 spill.remove(kind, indices[position - 2 * CHECKPOINT_EVERY])
-            spill.save(kind, indices[position], partial(pack_state, state, exact=True))
+            spill.save(kind, indices[position], partial(_pack_walk, state, followed))
 
 
 class SpilledFrames:
@@ -315,6 +346,16 @@ def _no_motion(image: Tensor) -> StepMotion:
     height, width = image.shape[-2:]
     still = torch.zeros((1, height, width, 2), device=image.device).permute(0, 3, 1, 2)
     return StepMotion(still, torch.zeros((1, height, width), device=image.device))
+
+
+def _grid(trace: Tensor) -> int:
+    """Every which pixel of a frame is followed, and compared on arrival."""
+    return 2 if trace.shape[2] * trace.shape[3] > LARGE_FRAME else 1
+
+
+def _pack_walk(state: Propagated, followed: Tensor | None) -> dict[str, Tensor]:
+    arrays = pack_state(state, exact=True)
+    return arrays if followed is None else arrays | {"followed": followed}
 
 
 def _pack_frame(image: Tensor) -> dict[str, Tensor]:
