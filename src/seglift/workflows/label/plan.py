@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,13 +11,14 @@ import numpy as np
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_file, fingerprint_values
 from seglift.labels.reading import read_label
-from seglift.labels.space import LabelSpace
+from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
 from seglift.labels.space_file import get_space
 from seglift.motion.named import looks_back, weights_path
 from seglift.propagation.traverse import Gap, find_gaps
 from seglift.video.clip import Clip, Keyframe, check_label_size, open_clip, pair_ground_truth
 from seglift.workflows.input_identity import model_identity, model_path, motion_identity, space_identity
 from seglift.workflows.label.config import LabelConfig
+from seglift.workflows.label.keyframe_evidence import KeyframePair, agreement_sentence, void_warnings
 from seglift.workflows.label.scenes import ONE_SCENE, Scenes
 
 
@@ -31,6 +32,8 @@ class LabelPlan:
         clip: frames and keyframes.
         label_fingerprints: SHA-256 of each keyframe's label file by frame index.
         scenes: where nothing is carried on, and where nothing moves; a plan as it is made knows of one scene.
+        void_shares: share (0..1) of each keyframe's pixels that have no class, by frame index.
+        pairs: what neighbouring keyframes say of each other, in order; a plan as it is made knows of none.
     """
 
     config: LabelConfig
@@ -38,6 +41,22 @@ class LabelPlan:
     clip: Clip
     label_fingerprints: dict[int, str]
     scenes: Scenes = ONE_SCENE
+    void_shares: dict[int, float] = field(default_factory=dict)
+    pairs: tuple[KeyframePair, ...] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should look at in the keyframes, a line each."""
+        stems = self.clip.frames.stems
+        lines = void_warnings([(stems[index], share) for index, share in sorted(self.void_shares.items())])
+        contradictions = (pair.warning(stems, self.space) for pair in self.pairs)
+        return lines + [line for line in contradictions if line is not None]
+
+    @property
+    def remark(self) -> str:
+        """What the reader of the report is told of clip and keyframes, empty where there is nothing to tell."""
+        told = (self.scenes.sentence(), agreement_sentence(self.pairs), *(f"Warning: {line}" for line in self.warnings))
+        return ". ".join(sentence for sentence in told if sentence)
 
     @property
     def keyframe_at(self) -> dict[int, Keyframe]:
@@ -128,13 +147,14 @@ def make_plan(config: LabelConfig) -> LabelPlan:
     if resolved.ground_truth is not None:
         pair_ground_truth(clip, resolved.ground_truth)
     present: set[int] = set()
-    fingerprints = {}
+    fingerprints, void_shares = {}, {}
     for keyframe in clip.keyframes:
         labels = read_label(keyframe.label, space)
         check_label_size(keyframe.label, labels.shape, clip.frames.size)
         present.update(space.ids[i] for i in np.flatnonzero(np.bincount(labels.ravel())))
         fingerprints[keyframe.index] = fingerprint_file(keyframe.label)
-    plan = LabelPlan(resolved, space.preferring(present), clip, fingerprints)
+        void_shares[keyframe.index] = float(np.mean(space.to_train(labels) == IGNORE_TRAIN_ID))
+    plan = LabelPlan(resolved, space.preferring(present), clip, fingerprints, void_shares=void_shares)
     if resolved.tune:
         _check_tune(plan)
     return plan

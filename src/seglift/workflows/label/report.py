@@ -69,6 +69,8 @@ def describe_run(plan: LabelPlan, model: Mapping[str, Any]) -> dict[str, Any]:
         "keyframes": {stems[index]: digest for index, digest in sorted(plan.label_fingerprints.items())},
         "model": dict(model),
         "scenes": _describe_scenes(plan),
+        "keyframe_pairs": [pair.describe(stems, plan.clip.first) for pair in plan.pairs],
+        "warnings": plan.warnings,
         "motion": {"spec": plan.config.motion, "sha256": fingerprint_motion(plan.config.motion)},
     }
 
@@ -178,7 +180,7 @@ def report_summary(plan: LabelPlan, methods: list[MethodResult]) -> ReportSummar
         plan.clip.frames.size,
         {"motion": config.motion, "model": config.model, "direction": config.direction, "settings": config.settings},
         plan.scenes.cuts,
-        plan.scenes.sentence(),
+        plan.remark,
         plan.clip.first,
     )
 

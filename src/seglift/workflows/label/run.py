@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from seglift.base.progress import ProgressBar, say
 from seglift.base.threads import threads_per_call, worker_count
@@ -18,6 +19,7 @@ from seglift.motion.estimator import MotionEstimator
 from seglift.motion.named import get_estimator
 from seglift.propagation.estimate import estimate_miou
 from seglift.propagation.fuse import Fused
+from seglift.propagation.gap_confidence import trust_carried
 from seglift.propagation.provenance import EARLIER, HUMAN, LATER, NONE
 from seglift.propagation.spill import Spill
 from seglift.propagation.state import Origin
@@ -25,6 +27,7 @@ from seglift.propagation.traverse import BothSides, Gap, Walker
 from seglift.report.contents import MethodResult
 from seglift.workflows.label.config import LabelConfig
 from seglift.workflows.label.frame_cache import FrameCache
+from seglift.workflows.label.keyframe_evidence import FOLDER, KeyframeEvidence, compare_keyframes
 from seglift.workflows.label.method import Method, make_method
 from seglift.workflows.label.output import GAP_PREFIX, FrameResult, LabelOutput
 from seglift.workflows.label.plan import LabelPlan, make_plan
@@ -89,6 +92,8 @@ def _carry_out(plan: LabelPlan, estimator: MotionEstimator, started: float) -> L
     write_timing(output, timing.seconds, run.labelled)
     if told := plan.scenes.sentence():
         say(told)
+    for line in plan.warnings:
+        say(f"warning: {line}")
     return LabelResult(plan, output, result, scores)
 
 
@@ -99,6 +104,7 @@ class _Run:
         self.plan, self.output, self.estimator, self.timing = plan, output, estimator, timing
         self.device = torch.device(plan.config.device)
         self.frames = FrameCache(plan, self.device)
+        self.evidence = KeyframeEvidence(output.work / FOLDER)
         self._origins: OrderedDict[int, Origin] = OrderedDict()
         self.entries: dict[str, dict[str, Any]] = {}
         self.about_model: dict[str, Any] = {}
@@ -122,6 +128,7 @@ class _Run:
         done = {i for i, key in keys.items() if journal.get(stems[i], {}).get("key") == key}
         unfinished = [gap for gap in plan.gaps if not done.issuperset(range(gap.start, gap.stop))]
         self.output.remove_strangers(stems, [_gap_folder(gap, keys) for gap in unfinished])
+        self.evidence.remove_strangers(_gap_folder(gap, keys) for gap in plan.gaps)
         self.entries = {stems[i]: journal[stems[i]] for i in done}
         self.labelled = len(stems) - len(done)
         if done:
@@ -134,6 +141,8 @@ class _Run:
                 self._copy_keyframe(keyframe, keys[keyframe], writer)
             for gap in unfinished:
                 self._label_gap(gap, frozenset(done), keys, method, writer)
+        pairs = (self.evidence.find(_gap_folder(gap, keys)) for gap in plan.gaps)
+        self.plan = replace(plan, pairs=tuple(pair for pair in pairs if pair is not None))
 
     def _copy_keyframe(self, index: int, key: str, writer: FrameWriter[FrameResult]) -> None:
         path = self.plan.keyframe_at[index].label
@@ -148,7 +157,13 @@ class _Run:
         self, gap: Gap, done: frozenset[int], keys: dict[int, str], method: Method, writer: FrameWriter[FrameResult]
     ) -> None:
         config = self.plan.config
-        spill = Spill(self.output.work / _gap_folder(gap, keys))
+        name = _gap_folder(gap, keys)
+        spill = Spill(self.output.work / name)
+
+        def arrived(gap: Gap, onto_right: Tensor, onto_left: Tensor, grid: int) -> None:
+            traces = onto_right, onto_left
+            self.evidence.keep(name, compare_keyframes(gap, traces, grid, self.origin, self.frames, self.plan.space))
+
         walker = Walker(
             self.frames,
             self.origin,
@@ -161,11 +176,14 @@ class _Run:
             length=len(self.plan.clip.frames),
             cuts=frozenset(self.plan.scenes.cuts),
             repeats=self.plan.scenes.repeated,
+            arrived=arrived,
         )
-        stems = self.plan.clip.frames.stems
+        stems, pair = self.plan.clip.frames.stems, None
         for sides in walker.walk(gap, spill, done):
+            pair = pair or self.evidence.find(name)
+            offset = pair.offset if pair is not None and config.settings == "product" else 0.0
             with self.timing.stage("fuse"):
-                result = self._as_keyframe(sides) or self._result(method.fuse(sides))
+                result = self._as_keyframe(sides) or self._result(trust_carried(method.fuse(sides), sides, offset))
             writer.submit(stems[sides.index], result, self._entry(sides.index, sides, keys[sides.index], gap))
         writer.flush()
         spill.clear()
