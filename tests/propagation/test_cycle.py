@@ -167,6 +167,8 @@ def test_an_estimator_that_looks_back_is_shown_the_frame_beyond(camera, labeller
         ({"lengths": (0,)}, "lengths"),
         ({"keyframes": (-1,)}, "keyframes"),
         ({"tau": -1.0}, "tau"),
+        ({"tau": float("inf")}, "one of the words inf, auto"),
+        ({"tau": float("nan")}, "tau is nan"),
         ({"resample": "twice"}, "recursive or once"),
         ({"lengths": ()}, "both empty"),
     ],
@@ -174,6 +176,21 @@ def test_an_estimator_that_looks_back_is_shown_the_frame_beyond(camera, labeller
 def test_impossible_settings_are_refused(values, said):
     with pytest.raises(UserError, match=said):
         ReturnConfig(**values)
+
+
+def test_without_a_threshold_the_model_fills_only_what_is_out_of_view(camera, labeller):
+    camera.frame(4)
+    camera.image = 255 - camera.image  # what frames show from now on does not look like frame 4
+    filled = {}
+    for tau in (40.0, "inf"):
+        (found,) = trip(camera, labeller, 1, ReturnConfig(tau=tau)).cycles(camera.labels(3), (1,))
+        filled[tau] = int((found.labels == LAKE).sum())
+    assert filled[40.0] > filled["inf"] == STEP * HEIGHT
+
+
+def test_a_threshold_that_is_not_chosen_yet_carries_nothing(camera, labeller):
+    with pytest.raises(ValueError, match="tau is auto"):
+        trip(camera, labeller, 1, ReturnConfig(tau="auto"))
 
 
 def test_a_trip_has_a_side(camera, labeller):

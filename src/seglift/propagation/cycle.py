@@ -7,8 +7,10 @@ is labelled too, its labels carried to the frame show true ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -31,6 +33,8 @@ from seglift.propagation.state import (
 
 CYCLE, KEYFRAME = "cycle", "keyframe"
 """Kinds of what comes back: the frame's own labels, or those of a labelled neighbour."""
+DEFAULT_TAU = 40.0
+"""Photometric threshold where none was chosen, RGB distance in 0..255 units."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,9 @@ class ReturnConfig:
     keyframes: tuple[int, ...] = ()
     """Distances over which labels of labelled neighbours are carried to the frame; those that are not labelled do not
     count."""
-    tau: float = 40.0
-    """Threshold on the RGB distance of the warped image, 0..255 units, from which on a model fills in."""
+    tau: float | Literal["auto", "inf"] = DEFAULT_TAU
+    """Threshold on the RGB distance of the warped image, 0..255 units, from which on a model fills in; inf: it fills in
+    only what is out of view; auto: the one of 10, 20, 40, 60, 80, 100, 150 and inf with the best labels."""
     resample: Literal["recursive", "once"] = "recursive"
     """Whether labels are warped again at every step, as published, or sampled once from where they set out."""
 
@@ -52,7 +57,7 @@ class ReturnConfig:
         rules = {
             "lengths": (all(length >= 1 for length in self.lengths), "whole numbers from 1"),
             "keyframes": (all(distance >= 1 for distance in self.keyframes), "whole numbers from 1"),
-            "tau": (self.tau >= 0, "at least 0"),
+            "tau": (isinstance(self.tau, str) or 0 <= self.tau < math.inf, "at least 0, or one of the words inf, auto"),
             "resample": (self.resample in {"recursive", "once"}, "recursive or once"),
         }
         for name, (holds, expected) in rules.items():
@@ -60,6 +65,17 @@ class ReturnConfig:
                 raise UserError(f"{name} is {getattr(self, name)!r}, expected {expected}; change it")
         if not (self.lengths or self.keyframes):
             raise UserError("lengths and keyframes are both empty, expected some labels to come back; give one of them")
+
+    @property
+    def threshold(self) -> float:
+        """``tau`` as a number, ``math.inf`` for none.
+
+        Raises:
+            ValueError: it is ``auto`` still.
+        """
+        if self.tau == "auto":
+            raise ValueError("tau is auto, expected a number; choose one first (see seglift.propagation.tau)")
+        return float(self.tau)
 
     @property
     def furthest(self) -> int:
@@ -122,8 +138,14 @@ class ReturnTrip:
             raise ValueError(f"side is {side}, expected -1 or 1")
         self.frame, self.length, self.key, self.side, self.estimator = frame, length, key, side, estimator
         remembering = RememberingLabeller(labeller.model, labeller.space, labeller.alone)
-        self.inpaint = Inpaint(remembering, config.tau, config.resample == "recursive")
+        self.inpaint = Inpaint(remembering, config.threshold, config.resample == "recursive")
         self._motion: dict[tuple[int, int], StepMotion] = {}
+
+    def at(self, tau: float) -> ReturnTrip:
+        """The same trip with another threshold; motion and the model's labels are shared, each estimated once."""
+        other = copy(self)
+        other.inpaint = replace(self.inpaint, tau=tau)
+        return other
 
     def cycles(self, labels: Tensor, lengths: tuple[int, ...]) -> Iterator[Returned]:
         """The frame's own labels uint8 ``[1, H, W]`` (space index), out and back, for each length, rising."""
@@ -212,12 +234,28 @@ def all_returns(
     Raises:
         UserError: a frame or label cannot be read, or the estimator gave NaN.
     """
+    for trip, reach in both_trips(around, estimator, labeller, config):
+        yield from returns_of(trip, reach, around, config)
+
+
+def both_trips(
+    around: LabelledNeighbourhood, estimator: MotionEstimator, labeller: SemanticLabeller, config: ReturnConfig
+) -> Iterator[tuple[ReturnTrip, int]]:
+    """The trips over the two sides of a labelled frame, each with how many neighbours it has; see :func:`all_returns`.
+
+    Raises:
+        ValueError: the threshold is not chosen yet.
+    """
     for side, reach in zip((-1, 1), around.reach, strict=True):
-        trip = ReturnTrip(around.frame, around.length, around.key, side, estimator, labeller, config)
-        lengths = config.lengths_within(reach)
-        if lengths:
-            yield from trip.cycles(around.labels[around.key](), lengths)
-        for distance in config.keyframes_within(reach):
-            labels = around.labels.get(around.key + side * distance)
-            if labels is not None:
-                yield trip.from_keyframe(labels(), distance)
+        yield ReturnTrip(around.frame, around.length, around.key, side, estimator, labeller, config), reach
+
+
+def returns_of(trip: ReturnTrip, reach: int, around: LabelledNeighbourhood, config: ReturnConfig) -> Iterator[Returned]:
+    """Everything that comes back over one side: cycles, then keyframes; see :func:`all_returns`."""
+    lengths = config.lengths_within(reach)
+    if lengths:
+        yield from trip.cycles(around.labels[around.key](), lengths)
+    for distance in config.keyframes_within(reach):
+        labels = around.labels.get(around.key + trip.side * distance)
+        if labels is not None:
+            yield trip.from_keyframe(labels(), distance)

@@ -193,6 +193,61 @@ def test_another_recipe_on_the_same_folder_is_refused_and_overwrite_keeps_the_la
     assert times == {path: path.stat().st_mtime_ns for path in (out / "returns").rglob("*.png")}
 
 
+def test_tau_is_chosen_on_training_frames_once_and_kept(run, tmp_path, capsys, monkeypatch):
+    """A resumed training does not choose again, and ends with the same bytes."""
+    from seglift.training.loop.step import OptimizerSteps
+    from seglift.workflows.train import refiner_tau
+
+    pairs = {"lengths": [1, 2], "keyframes": [3], "tau": "auto"}
+    out, killed = tmp_path / "out", tmp_path / "killed"
+    assert run(out, pairs=pairs) == 0
+    choice = json.loads((out / "tau.json").read_text())
+    assert [row["tau"] for row in choice["table"]] == [10.0, 20.0, 40.0, 60.0, 80.0, 100.0, 150.0, "inf"]
+    assert (choice["kind"], choice["frames"]) == ("keyframe", 6)
+    best = max(choice["table"], key=lambda row: row["miou"])
+    assert next(row["miou"] for row in choice["table"] if row["tau"] == choice["tau"]) == best["miou"]
+    assert (
+        f"tau is {choice['tau']:g}, by mIoU of labels of labelled neighbours on 6 training" in capsys.readouterr().err
+    )
+    assert load_weights(out / "best.safetensors")[1]["pairs"]["tau"] == choice["tau"]
+    assert yaml.safe_load((out / "recipe.yaml").read_text())["pairs"]["tau"] == "auto"
+
+    take = OptimizerSteps.take
+
+    def dies(self, step, parts):
+        if step == 5:
+            raise KeyboardInterrupt
+        take(self, step, parts)
+
+    monkeypatch.setattr(OptimizerSteps, "take", dies)
+    assert run(killed, pairs=pairs) != 0
+    monkeypatch.undo()
+    monkeypatch.delattr(refiner_tau, "confusions_by_tau")
+    assert run(killed, pairs=pairs) == 0
+    assert "continues after step 4 of 8" in capsys.readouterr().err
+    for name in ("best.safetensors", "tau.json", "scores.json"):
+        assert (killed / name).read_bytes() == (out / name).read_bytes()
+
+
+def test_a_chosen_tau_makes_what_the_same_number_makes(run, tmp_path):
+    pairs = {"lengths": [1], "keyframes": []}
+    assert run(tmp_path / "auto", pairs={**pairs, "tau": "auto"}, sets=["fit.steps=2"]) == 0
+    tau = json.loads((tmp_path / "auto" / "tau.json").read_text())["tau"]
+    assert run(tmp_path / "number", pairs={**pairs, "tau": tau}, sets=["fit.steps=2"]) == 0
+    auto, number = (tmp_path / name / "best.safetensors" for name in ("auto", "number"))
+    assert auto.read_bytes() == number.read_bytes()
+    assert not (tmp_path / "number" / "tau.json").exists()
+
+
+def test_without_a_threshold_labels_come_back_too_and_dry_run_says_what_tau_is_chosen_by(run, tmp_path, capsys):
+    assert run(tmp_path / "out", sets=["fit.steps=1", "pairs.tau=inf"], val=None) == 0
+    assert load_weights(tmp_path / "out" / "best.safetensors")[1]["pairs"]["tau"] == "inf"
+    capsys.readouterr()
+    assert run(tmp_path / "dry", "--dry-run", sets=["pairs.tau=auto"]) == 0
+    said = capsys.readouterr().out
+    assert "tau: chosen from 10, 20, 40, 60, 80, 100, 150, inf by labels of labelled neighbours on 6 training" in said
+
+
 REFUSED = [
     ({"model": None}, [], "names no segmentation model"),
     ({"model": "nowhere.safetensors"}, [], "nowhere.safetensors"),
@@ -203,6 +258,8 @@ REFUSED = [
     ({}, ["pairs.lengths=[0]"], "lengths is (0,), expected whole numbers from 1"),
     ({"pairs": {"lengths": [], "keyframes": [2]}}, [], "none of the 6 labelled images of folder train"),
     ({}, ["pairs.tao=3"], "did you mean pairs.tau"),
+    ({}, ["pairs.tau=-1"], "tau is -1.0, expected at least 0, or one of the words inf, auto"),
+    ({}, ["pairs.tau=none"], "pairs.tau is none, expected a number or one of auto, inf"),
     ({}, ["loss.name=hinge"], "hinge"),
     ({}, ["val_pairs=0"], "val_pairs is 0"),
     ({}, ["keyframe_share=2"], "keyframe_share is 2"),

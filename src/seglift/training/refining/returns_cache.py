@@ -142,7 +142,7 @@ class ReturnsCache:
         remove_leftovers(place)
         files: list[str] = []
         for made in all_returns(
-            _neighbourhood(frame, making.device), making.estimator, making.teacher_for(frame), making.config
+            neighbourhood(frame, making.device), making.estimator, making.teacher_for(frame), making.config
         ):
             which = Return(made.kind, made.side, made.length)
             write_png(place / which.file, frame.space.to_train(made.labels[0].cpu().numpy()))
@@ -154,15 +154,18 @@ class ReturnsCache:
         write_json(place / INDEX_NAME, {"frame": frame.item.name, "files": sorted(files)})
 
 
-def _neighbourhood(frame: PlannedFrame, device: torch.device) -> LabelledNeighbourhood:
-    """The frames and labels as tensors on ``device``, each read once."""
+def neighbourhood(frame: PlannedFrame, device: torch.device) -> LabelledNeighbourhood:
+    """A planned frame's frames and labels as tensors on ``device``, each read once and only when asked for.
+
+    Asking raises a UserError where a file cannot be read or a label is of another size than its frame.
+    """
 
     @cache
     def image(index: int) -> Tensor:
         return torch.from_numpy(frame.frames[index]).permute(2, 0, 1)[None].to(device)
 
     def label(index: int) -> Callable[[], Tensor]:
-        return lambda: torch.from_numpy(_read_label(frame, index))[None].to(device)
+        return cache(lambda: torch.from_numpy(_read_label(frame, index))[None].to(device))
 
     labels = {index: label(index) for index in frame.labels}
     return LabelledNeighbourhood(image, len(frame.frames), frame.key, frame.reach, labels)

@@ -20,9 +20,11 @@ from seglift.workflows.outputs.lock import LOCK_NAME
 from seglift.workflows.recipes.recipe import read_yaml
 
 RECIPE, RUN, SCORES, CURVES, SKIPPED = "recipe.yaml", "run.json", "scores.json", "curves.png", "skipped.txt"
+TAU = "tau.json"
+"""Which photometric threshold a refiner's training chose, and by what."""
 INDEX, RETURNS = "class_index", "returns"
 """Folders of what is kept for later calls: class indices, and labels that came back to labelled frames."""
-PRODUCTS = (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME, METRICS_NAME, RECIPE, RUN, SCORES, CURVES, SKIPPED)
+PRODUCTS = (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME, METRICS_NAME, RECIPE, RUN, SCORES, CURVES, SKIPPED, TAU)
 """Files of a training."""
 DATA = ("train", "val", "test")
 SHOWN, LENGTH = 3, 40

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ from torch import distributed
 
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
+from seglift.base.files import write_json
 from seglift.base.progress import say
 from seglift.base.weights import load_weights
 from seglift.inference.semantic_model import feature_channels
 from seglift.metrics.confusion import Confusion
 from seglift.models.zoo import build_refiner
+from seglift.propagation.tau import TAUS, written_tau
 from seglift.training.loop.fit import fit
 from seglift.training.loop.processes import is_first_process, make_fabric
 from seglift.training.loop.run_files import FitResult
@@ -27,7 +29,7 @@ from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe
 from seglift.workflows.score.run import percent, render_table
 from seglift.workflows.train.data import TrainingData, open_data
-from seglift.workflows.train.folder import RETURNS
+from seglift.workflows.train.folder import RETURNS, TAU
 from seglift.workflows.train.in_folder import train_in_folder
 from seglift.workflows.train.record import check_folder, check_place
 from seglift.workflows.train.refiner_data import (
@@ -40,6 +42,8 @@ from seglift.workflows.train.refiner_data import (
     plan_data,
 )
 from seglift.workflows.train.refiner_recipe import RefinerTrainRecipe
+from seglift.workflows.train.refiner_tau import SAID as SAID_OF_TAU
+from seglift.workflows.train.refiner_tau import choose_tau, frames_to_choose_on
 from seglift.workflows.train.setup import TrainOptions
 
 SAID = {"cycle": "out and back", "keyframe": "from a labelled neighbour"}
@@ -126,7 +130,8 @@ def run_refiner_training(
     Args:
         values: the recipe, as plain values.
         where: its file, for messages.
-        out: receives the same files as a training of segmentation, and ``returns/``, the labels that came back.
+        out: receives the same files as a training of segmentation, ``returns/``, the labels that came back, and where
+            the threshold is chosen ``tau.json``.
         options: see there.
 
     Returns:
@@ -174,6 +179,7 @@ def describe_refiner_training(values: Mapping[str, Any], where: str, out: Path, 
         f"network: {recipe.network.architecture}, {count / 1e6:.2f} M parameters, on"
         f" {training.network['arguments']['feature_channels']} features of {recipe.model}",
         f"labels travel by {recipe.motion}, filled in by {fillers}",
+        *([_tau_to_choose(training)] if recipe.pairs.tau == "auto" else ()),
         f"loss: {recipe.loss.name}; {training.steps} steps of {recipe.batch} crops of"
         f" {recipe.crop[0]}x{recipe.crop[1]} ({training.steps / training.steps_per_epoch:.1f} epochs of"
         f" {len(planned.train)}), on {training.device}",
@@ -200,7 +206,27 @@ def _set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> Ref
     return training
 
 
+def _tau_to_choose(training: RefinerTraining) -> str:
+    chosen_on = frames_to_choose_on(training.planned.train, training.recipe.pairs)
+    taus = ", ".join(f"{tau:g}" for tau in TAUS)
+    return f"tau: chosen from {taus} by {SAID_OF_TAU[chosen_on.kind]} on {len(chosen_on.frames)} training frames"
+
+
+def _with_tau(training: RefinerTraining, out: Path, quiet: bool = False) -> RefinerTraining:
+    """The training with its threshold as a number; where it has to be chosen, ``out`` tells how."""
+    recipe = training.recipe
+    if recipe.pairs.tau != "auto":
+        return training
+    making = filled_by_folds(recipe, training.frozen, training.device)
+    choice = choose_tau(frames_to_choose_on(training.planned.train, recipe.pairs), making, _kept(training, out))
+    if is_first_process() and not quiet:
+        say(choice.sentence())
+        write_json(out / TAU, choice.as_json())
+    return replace(training, recipe=replace(recipe, pairs=replace(recipe.pairs, tau=written_tau(choice.tau))))
+
+
 def _train(training: RefinerTraining, out: Path) -> FitResult:
+    training = _with_tau(training, out)
     recipe, data, frozen = training.recipe, training.data, training.frozen
     making = filled_by_folds(recipe, frozen, training.device)
     returns = make_returns(training.planned.train, making, _kept(training, out), "labels out and back")
@@ -223,6 +249,7 @@ def _kept(training: RefinerTraining, out: Path) -> Path:
 
 
 def _score(training: RefinerTraining, weights: Path, out: Path) -> RefinerScores | None:
+    training = _with_tau(training, out, quiet=True)
     held_out = _held_out(training, out)
     if held_out is None:
         return None
