@@ -15,7 +15,7 @@ from seglift.labels.space_file import get_space
 from seglift.models.zoo import build_refiner
 from seglift.propagation.refiner import refiner_metadata
 
-REFINER_SOURCE, ROAD_ID, ROAD_TRAIN = 4, 7, 0
+MODEL_SOURCE, REFINER_SOURCE, ROAD_ID, ROAD_TRAIN = 3, 4, 7, 0
 FEATURES = 32
 """Channels of the features of the network that ``--model auto`` trains."""
 
@@ -28,7 +28,7 @@ def run_record(out):
     return json.loads((out / "run.json").read_text())
 
 
-def write_refiner(folder, classes=19, features=FEATURES, says_road=False):
+def write_refiner(folder, classes=19, features=FEATURES, says_road=False, **pairs):
     """A refiner that gives its labels back, or road everywhere."""
     space = get_space("cityscapes")
     arguments = {"num_classes": classes, "feature_channels": features, "width": 4, "n_down": 2, "blocks": 1}
@@ -37,7 +37,7 @@ def write_refiner(folder, classes=19, features=FEATURES, says_road=False):
     if says_road:
         with torch.no_grad():
             network.head.bias[ROAD_TRAIN] += 1000.0
-    metadata = refiner_metadata(config, space, {"motion": "dis"}, "some model")
+    metadata = refiner_metadata(config, space, {"motion": "dis", **pairs}, "some model")
     metadata["classes"] = metadata["classes"][:classes]
     save_weights(folder / "best.safetensors", network.state_dict(), metadata)
     return folder
@@ -112,6 +112,22 @@ def test_another_network_is_another_run(refine, tmp_path):
     refine("out", "--refiner", refiner).done()
     write_refiner(tmp_path / "refiner", says_road=True)
     assert "--overwrite" in refine("out", "--refiner", refiner).error
+
+
+def test_the_papers_settings_inpaint_as_the_network_was_trained(refine, tmp_path):
+    words = ["--settings", "paper", "--refiner"]
+    refiner = write_refiner(tmp_path / "refiner", tau=5.0)
+    refine("auto", *words, refiner).done()
+    assert run_record(tmp_path / "auto")["options"]["tau"] == "5.0"
+    refine("number", *words, refiner, "--tau", 5.0).done()
+    refine("told", *words, refiner, "--tau", "inf").done()
+    assert run_record(tmp_path / "told")["options"]["tau"] == "inf"
+    auto, number, told = (read(tmp_path / name, "provenance") for name in ("auto", "number", "told"))
+    assert all(np.array_equal(auto[name], number[name]) for name in auto)
+    filled = [sum((one == MODEL_SOURCE).sum() for one in found.values()) for found in (auto, told)]
+    assert filled[0] > 2 * filled[1]
+    write_refiner(tmp_path / "refiner", tau=60.0)
+    assert "--overwrite" in refine("auto", *words, refiner).error
 
 
 def test_a_segmentation_model_is_no_refiner(refine, tmp_path):

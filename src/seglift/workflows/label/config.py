@@ -46,7 +46,7 @@ class LabelConfig:
     direction: str = field(default="both", metadata={"help": ", ".join(DIRECTIONS)})
     resample: str = field(default="auto", metadata={"help": "once (product) or recursive (paper)"})
     out_of_view: str = field(default="replicate", metadata={"help": "replicate or void"})
-    tau: str = field(default="auto", metadata={"help": "RGB L2 distance (0..255) that inpainting trusts, or auto"})
+    tau: str = field(default="auto", metadata={"help": "RGB L2 distance (0..255) that inpainting trusts; inf, auto"})
     settings: str = field(default="product", metadata={"help": "product: our best; paper: the published equations"})
     max_distance: int | None = field(default=None, metadata={"help": "carry labels over at most K frames"})
     cut: tuple[int | None, int | None] | None = field(default=None, metadata={"help": "only frames A:B, half-open"})
@@ -75,7 +75,7 @@ class LabelConfig:
         _one_of("--settings", self.settings, SETTINGS)
         _one_of("--cuts", self.scene_cuts, CUTS)
         if self.tau != "auto":
-            _positive_number("--tau", self.tau)
+            _check_tau(self.tau)
         if self.max_distance is not None and self.max_distance < 1:
             raise UserError(f"--max-distance is {self.max_distance}, expected 1 or more; leave it out for no limit")
         if self.model_steps is not None and self.model_steps < 1:
@@ -106,7 +106,7 @@ class LabelConfig:
         self._check_refiner(method)
         tau = self.tau
         if self.settings == "paper" and tau == "auto":
-            tau = str(PAPER_TAU)
+            tau = (self._trained_tau() if method == "refine" else None) or str(PAPER_TAU)
         if self.settings == "product" and self.resample == "recursive" and method in ("inpaint", "refine"):
             raise UserError(f"--resample recursive with --method {method} is the paper's; add --settings paper")
         if self.settings == "paper" and self.resample == "once" and method == "refine":
@@ -116,6 +116,11 @@ class LabelConfig:
             resample = "recursive" if self.settings == "paper" else "once"
         device = resolve_device(self.device)
         return replace(self, method=method, model=model, model_steps=steps, tau=tau, resample=resample, device=device)
+
+    def _trained_tau(self) -> str | None:
+        from seglift.workflows.label.trained_tau import trained_tau
+
+        return trained_tau(Path(self.refiner))
 
     def _check_untrained(self) -> None:
         for option, value in (("--model-steps", self.model_steps), ("--model-minutes", self.model_minutes)):
@@ -177,10 +182,10 @@ def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
         raise UserError(f"{option} is '{value}', which is unknown; choose one of {', '.join(allowed)}")
 
 
-def _positive_number(option: str, text: str) -> None:
+def _check_tau(text: str) -> None:
     try:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 < number < float("inf"):
-        raise UserError(f"{option} is '{text}', expected a number above 0 or auto")
+    if not number >= 0:
+        raise UserError(f"--tau is '{text}', expected a number from 0 on, inf or auto")
