@@ -14,7 +14,7 @@ from seglift.motion.maps import outside, sample_bilinear
 from seglift.propagation.state import StepMotion
 
 
-def follow_trace(trace: Tensor, motion: StepMotion) -> Tensor:
+def follow_trace(trace: Tensor, motion: StepMotion, grid: int = 1) -> Tensor:
     """Follows pixels one frame further.
 
     Args:
@@ -22,12 +22,14 @@ def follow_trace(trace: Tensor, motion: StepMotion) -> Tensor:
             frame reached so far, the worst forward-backward error on the way (pixels), and 1 where it was out of view,
             else 0.
         motion: flow on the frame reached so far that samples the next one, its error beside it.
+        grid: read motion at every ``grid``-th pixel of both axes and between those.
 
     Returns:
         float32 ``[1, 4, h, w]``, on the next frame. Outside the frame motion is that of the border.
     """
     height, width = motion.flow.shape[-2:]
-    moved = sample_bilinear(torch.cat((motion.flow, motion.error[:, None]), dim=1), trace[:, :2])
+    read = torch.cat((motion.flow[..., ::grid, ::grid], motion.error[:, None, ::grid, ::grid]), dim=1)
+    moved = sample_bilinear(read, trace[:, :2] / grid)
     place = trace[:, :2] + moved[:, :2]
     error = torch.maximum(trace[:, 2], moved[:, 2])
     unseen = torch.maximum(trace[:, 3], outside(place, height, width).to(torch.float32))

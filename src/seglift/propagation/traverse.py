@@ -237,7 +237,7 @@ class Walker:
         for position, (backward, motion) in self._motions(indices, begin, lambda i: i <= last or i > first):
             index = indices[position]
             if followed is not None:
-                followed = follow_trace(followed, backward)
+                followed = follow_trace(followed, backward, _grid(state.trace))
             if index - 1 >= first:
                 spill.save("motion", index - 1, partial(pack_motion, backward))
                 if index - 1 > left:

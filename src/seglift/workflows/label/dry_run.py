@@ -46,6 +46,7 @@ def describe(plan: LabelPlan) -> str:
         if config.method != "semantic":
             lines.append(_about_motion(plan, estimator))
     lines.append(_about_disk(_bytes_needed(plan)))
+    lines += [f"warning: {line}" for line in plan.warnings]
     return "\n".join(lines)
 
 
