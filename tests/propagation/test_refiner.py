@@ -5,6 +5,7 @@ import torch
 
 from seglift.base.errors import UserError
 from seglift.base.weights import save_weights
+from seglift.inference.class_features import ClassFeatures
 from seglift.inference.semantic_model import feature_channels
 from seglift.labels.space import LabelClass, LabelSpace
 from seglift.models.zoo import build_refiner
@@ -142,3 +143,12 @@ def test_a_refiner_of_other_classes_or_features_is_refused(tmp_path, space, mode
         load_refiner(write(tmp_path / "wide", space, config(features=8)), space, model)
     with pytest.raises(UserError, match="no trained weights"):
         load_refiner(tmp_path, space, model)
+
+
+def test_a_network_that_reads_classes_takes_any_model_of_them(tmp_path, space, stub_model):
+    said = torch.rand(1, 3, 12, 16).softmax(1)
+    model = stub_model(lambda images: said if images.shape[-1] == 16 else images)
+    refiner = load_refiner(write(tmp_path / "r", space, features="classes"), space, ClassFeatures(model))
+    assert load_refiner(tmp_path / "r", space, model).model.model is model
+    assert not isinstance(refiner.model.model, ClassFeatures)
+    assert torch.allclose(refiner.model.features(picture() / 255)[0, :, 0, 0], said[0, :, :4, :4].mean((1, 2)))

@@ -12,12 +12,15 @@ from torch import Tensor
 
 from seglift.base.errors import UserError
 from seglift.base.weights import BEST_NAME, load_weights
+from seglift.inference.class_features import ClassFeatures
 from seglift.inference.semantic_model import SemanticModel, feature_channels
 from seglift.labels.space import LabelSpace, look_up
 from seglift.models.refiner import RefinerNetwork
 from seglift.models.zoo import build_refiner
 
 KIND = "refiner"
+DECODER, CLASSES = "decoder", "classes"
+"""What a refiner reads as features: those of the segmentation model's decoder, or its class probabilities."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,9 @@ class Refiner:
         return torch.from_numpy(look_up(table, chosen.cpu().numpy())).to(chosen.device)
 
 
-def refiner_metadata(network: dict[str, Any], space: LabelSpace, pairs: dict[str, Any], model: str) -> dict[str, Any]:
+def refiner_metadata(
+    network: dict[str, Any], space: LabelSpace, pairs: dict[str, Any], model: str, features: str = DECODER
+) -> dict[str, Any]:
     """What a weights file must say for :func:`load_refiner`.
 
     Args:
@@ -91,6 +96,7 @@ def refiner_metadata(network: dict[str, Any], space: LabelSpace, pairs: dict[str
         space: label space that it was trained in.
         pairs: how its training pairs were made, JSON-serialisable: motion, threshold and so on.
         model: what identifies the segmentation model whose features it read.
+        features: ``decoder`` or ``classes``.
     """
     return {
         "kind": KIND,
@@ -99,6 +105,7 @@ def refiner_metadata(network: dict[str, Any], space: LabelSpace, pairs: dict[str
         "classes": list(space.train_names),
         "pairs": pairs,
         "model": model,
+        "features": features,
     }
 
 
@@ -125,6 +132,8 @@ def load_refiner(path: Path, space: LabelSpace, model: SemanticModel, device: st
         )
     network = _rebuilt(tensors, metadata, file)
     _check_classes(metadata.get("classes"), network, space, file)
+    if metadata.get("features") == CLASSES and not isinstance(model, ClassFeatures):
+        model = ClassFeatures(model)
     found = feature_channels(model, device)
     if found != network.feature_channels:
         raise UserError(

@@ -28,6 +28,7 @@ from seglift.training.images.sample import Sample
 from seglift.training.loop.fit_config import FitConfig
 from seglift.training.loop.task import Batch, Part
 from seglift.training.refinement_validation import HeldOutReturns
+from seglift.training.refining.balance import class_weights
 from seglift.training.refining.draws import Draw, ReturnDraws
 from seglift.training.refining.features import FrozenFeatures
 from seglift.training.refining.returns_cache import ReturnedFrame, ReturnsCache
@@ -35,9 +36,6 @@ from seglift.training.videos.array_cache import ArrayCache
 
 CACHE_BYTES = 1 << 30
 """Decoded frames that are kept, over all loading processes."""
-
-
-SMALLEST_FREQUENCY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -159,11 +157,7 @@ class RefinementTask:
         """Weights of the classes and of "ignored", float32 [C + 1], mean 1 over the pixels; None without balance."""
         if self.recipe.class_balance == 0:
             return None
-        known, ignored = np.split(self.draws.pixels, [self.space.num_train])
-        counts = torch.from_numpy(np.append(known, ignored[-1])).double()
-        frequency = counts / counts.sum()
-        weights = frequency.clamp_min(SMALLEST_FREQUENCY) ** -self.recipe.class_balance
-        return (weights / (frequency * weights).sum()).float()
+        return class_weights(self.draws.pixels, self.space.num_train, self.recipe.class_balance)
 
     @property
     def module(self) -> nn.Module:

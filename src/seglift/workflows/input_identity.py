@@ -13,6 +13,7 @@ from seglift.labels.space import LabelSpace
 from seglift.motion.named import weights_path
 
 MODEL_WORDS = ("auto", "none")
+REFINER_WORDS = (*MODEL_WORDS, "keyframes")
 
 
 def model_path(spec: str) -> Path | None:
@@ -67,8 +68,8 @@ def fingerprint_motion(name: str) -> str | None:
 
 
 def model_identity(spec: str) -> str:
-    """``--model`` as it identifies a run: the word, the hub's id, or kind and content."""
-    if spec in MODEL_WORDS:
+    """``--model`` or ``--refiner`` as it identifies a run: the word, the hub's id, or kind and content."""
+    if spec in REFINER_WORDS:
         return spec
     path = Path(spec.removeprefix(HUB_PREFIX))
     hub = spec.startswith(HUB_PREFIX)

@@ -126,10 +126,15 @@ def tune_recipe(start: Start, steps: int, minutes: float | None, seed: int) -> S
 
 
 class KeyframeSamples(Sequence[Sample]):
-    """The clip's keyframes as training samples, read when asked for."""
+    """The clip's keyframes as training samples, read when asked for.
 
-    def __init__(self, plan: LabelPlan) -> None:
-        self._plan, self._indices = plan, sorted(plan.label_fingerprints)
+    Args:
+        plan: the clip.
+        indices: some of its keyframes; None for all.
+    """
+
+    def __init__(self, plan: LabelPlan, indices: Sequence[int] | None = None) -> None:
+        self._plan, self._indices = plan, sorted(plan.label_fingerprints if indices is None else indices)
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -160,24 +165,46 @@ def _trained_model(plan: LabelPlan, folder: Path) -> ClipModel:
         write_json(note, trained_on)
     elif known != trained_on:
         say("the model that was trained on earlier keyframes is used again; --overwrite trains anew on today's")
-    if not (folder / WEIGHTS_NAME).is_file():
-        recipe, start = _recipe_and_start(plan)
-        with threads_per_call(worker_count()), torch.inference_mode(False):
-            train_segmentation(KeyframeSamples(plan), plan.space, recipe, folder, config.device, start=start)
-    model = load_model(folder, plan.space, config.device)
+    model = train_on_keyframes(plan, folder)
     digest = fingerprint_file(folder / WEIGHTS_NAME)
     _, described = load_weights(folder / WEIGHTS_NAME)
     training = described.get("training", {})
     about = {"spec": config.model, "tuned": config.tune, "sha256": digest, "trained_on": sorted(known or trained_on)}
     about |= {name: training.get(name) for name in ("steps", "stopped_at_step")}
-    return ClipModel(Predictor(model, LABELLING), digest, about)
+    return ClipModel(model, digest, about)
 
 
-def _recipe_and_start(plan: LabelPlan) -> tuple[SegmentationRecipe, dict[str, Tensor] | None]:
+def train_on_keyframes(
+    plan: LabelPlan, folder: Path, indices: Sequence[int] | None = None, parts: int = 1
+) -> SemanticModel:
+    """Trains a model as ``auto`` or ``--tune`` does, or goes on with its training, and loads it.
+
+    Args:
+        plan: the checked inputs.
+        folder: of the training; one that has ended is not repeated.
+        indices: keyframes to train on; None for all.
+        parts: it takes a ``parts``-th of the steps, and of the time where that is capped.
+
+    Returns:
+        The model with its inference settings.
+
+    Raises:
+        UserError: the keyframes show no evaluated class, or ``folder`` cannot be written.
+    """
+    device = plan.config.device
+    if not (folder / WEIGHTS_NAME).is_file():
+        recipe, start = _recipe_and_start(plan, parts)
+        with threads_per_call(worker_count()), torch.inference_mode(False):
+            train_segmentation(KeyframeSamples(plan, indices), plan.space, recipe, folder, device, start=start)
+    return Predictor(load_model(folder, plan.space, device), LABELLING)
+
+
+def _recipe_and_start(plan: LabelPlan, parts: int) -> tuple[SegmentationRecipe, dict[str, Tensor] | None]:
     """How to train, and from which weights."""
     config = plan.config
-    steps = config.model_steps or AUTO_STEPS
+    steps = max(1, (config.model_steps or AUTO_STEPS) // parts)
+    minutes = None if config.model_minutes is None else config.model_minutes / parts
     if not config.tune:
-        return auto_recipe(steps, config.model_minutes, config.seed), None
+        return auto_recipe(steps, minutes, config.seed), None
     start = read_tune_start(config.model, plan.space)
-    return tune_recipe(start, steps, config.model_minutes, config.seed), start.tensors
+    return tune_recipe(start, steps, minutes, config.seed), start.tensors

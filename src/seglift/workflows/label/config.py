@@ -17,7 +17,9 @@ SETTINGS = ("product", "paper")
 CUTS = ("auto", "none")
 PAPER_TAU = 40.0
 NO_CHECKPOINT = ("auto", "none")
-"""What ``--refiner`` may be besides a trained network."""
+"""What ``--refiner`` may be where no network is to be had."""
+KEYFRAMES = "keyframes"
+"""``--refiner`` that is trained on the clip's own keyframes."""
 AUTO_STEPS = 1200
 TUNE_STEPS = 400
 
@@ -41,7 +43,10 @@ class LabelConfig:
     model: str = field(default="auto", metadata={"help": "segmentation model: CKPT, hf:ID or folder, auto, none"})
     refiner: str = field(
         default="auto",
-        metadata={"help": "trained network for --method refine: CKPT (seglift train, kind: refiner), auto or none"},
+        metadata={
+            "help": "network for --method refine: CKPT (seglift train, kind: refiner); keyframes (trained on the clip's"
+            " own, used only if it helps on some that are held out); auto (without one); none"
+        },
     )
     direction: str = field(default="both", metadata={"help": ", ".join(DIRECTIONS)})
     resample: str = field(default="auto", metadata={"help": "once (product) or recursive (paper)"})
@@ -152,6 +157,13 @@ class LabelConfig:
             return
         if method != "refine":
             raise UserError(f"--refiner {self.refiner} is of no use to --method {method}; use --method refine")
+        if self.refiner == KEYFRAMES:
+            if self.settings == "paper":
+                raise UserError(
+                    "--refiner keyframes learns from the product's votes, but --settings is paper; give the network"
+                    " that seglift train made with kind: refiner, or leave --settings out"
+                )
+            return
         if not Path(self.refiner).exists():
             raise UserError(f"--refiner {self.refiner} does not exist; expected a folder or file of seglift train")
 

@@ -20,11 +20,12 @@ from seglift.propagation.semantic_only import PAPER_THRESHOLD, SemanticLabeller
 from seglift.propagation.state import Propagator
 from seglift.propagation.traverse import BothSides
 from seglift.workflows.input_identity import fingerprint_model
-from seglift.workflows.label.config import NO_CHECKPOINT
+from seglift.workflows.label.config import KEYFRAMES, NO_CHECKPOINT
 from seglift.workflows.label.plan import LabelPlan
 
 if TYPE_CHECKING:  # networks are slow to import, and motion needs none
     from seglift.propagation.refiner import Refiner
+    from seglift.workflows.label.auto_model import ClipModel
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,8 @@ def make_method(plan: LabelPlan, work: Path, estimator: MotionEstimator) -> Meth
     from seglift.workflows.label.auto_model import get_clip_model
 
     clip_model = get_clip_model(plan, work)
+    if config.method == "refine" and config.refiner == KEYFRAMES:
+        return _refined_by_keyframes(plan, work, estimator, clip_model)
     threshold = PAPER_THRESHOLD if config.settings == "paper" else None
     labeller = SemanticLabeller(clip_model.model, space)
     refiner = get_refiner(config, labeller)
@@ -104,6 +107,21 @@ def make_method(plan: LabelPlan, work: Path, estimator: MotionEstimator) -> Meth
     digest = fingerprint_model(config.refiner)
     about = clip_model.about | {"refiner": {"spec": config.refiner, "sha256": digest, **refiner.about}}
     return replace(method, fingerprint=fingerprint_values(clip_model.fingerprint, digest), about_model=about)
+
+
+def _refined_by_keyframes(plan: LabelPlan, work: Path, estimator: MotionEstimator, clip_model: ClipModel) -> Method:
+    from seglift.inference.class_features import ClassFeatures
+    from seglift.workflows.label.keyframe_refiner import get_keyframe_refiner
+
+    clip_model = replace(clip_model, model=ClassFeatures(clip_model.model))
+    learnt = get_keyframe_refiner(plan, work, estimator, clip_model)
+    labeller = SemanticLabeller(clip_model.model, plan.space)
+    method = model_method(plan.config, labeller, None, estimator, learnt.refiner)
+    fingerprint = clip_model.fingerprint
+    if learnt.refiner is not None:
+        fingerprint = fingerprint_values(fingerprint, learnt.fingerprint)
+    about = clip_model.about | {"refiner": {"spec": KEYFRAMES, **learnt.about}}
+    return replace(method, fingerprint=fingerprint, about_model=about)
 
 
 def get_refiner(options: MethodOptions, labeller: SemanticLabeller) -> Refiner | None:

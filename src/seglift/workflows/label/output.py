@@ -29,6 +29,7 @@ FOLDERS = ("labels", "confidence", "provenance")
 PRODUCTS = (*FOLDERS, "instances", "frames.jsonl", "run.json", "timing.json", "report.html")
 WORK_FOLDER = ".seglift"
 MODEL_FOLDER = "model"
+REFINER_FOLDER = "refiner"
 GAP_PREFIX = "gap-"
 """Folders in the work folder that begin so hold what a gap keeps between its passes."""
 
@@ -148,7 +149,8 @@ class LabelOutput:
 
     def _anything_done(self) -> bool:
         """Whether a frame was labelled or a training begun; an OUT without either takes any options."""
-        return self._journal_path.is_file() or (self.work / MODEL_FOLDER).is_dir()
+        trained = any((self.work / name).is_dir() for name in (MODEL_FOLDER, REFINER_FOLDER))
+        return self._journal_path.is_file() or trained
 
     def _clear(self) -> None:
         """Deletes the results; the identity goes last, so that after a crash the rest is still known to be ours."""
