@@ -31,7 +31,11 @@ TRUSTED_ERROR = 2.0
 TRUSTED_SUPPORT = 250
 """Support (0..255) from which a pixel lies well inside its region, in both drawings."""
 GROSS_SHARE, GROSS_CLASS_SHARE = 0.05, 0.3
-"""Share of the trusted pixels, and of those of one class, above which two drawings contradict each other."""
+"""Share of the trusted pixels, and of those of one class, above which two drawings contradict each other.
+
+Drawings of real clips, 5 to 25 frames apart (street video by hand, procedural streets, single objects; 510 comparisons),
+differed on 1.3 % and 17 % at most.
+"""
 ENOUGH = 0.001
 """Share of the frame from which trusted pixels, of all classes or of one, tell something."""
 
