@@ -33,7 +33,7 @@ TRUSTED_SUPPORT = 250
 GROSS_SHARE, GROSS_CLASS_SHARE = 0.05, 0.3
 """Share of the trusted pixels, and of those of one class, above which two drawings contradict each other.
 
-Drawings of real clips, 5 to 25 frames apart (street video by hand, procedural streets, single objects; 510 comparisons),
+Drawings of real clips, 5 to 25 frames apart (street video, procedural streets, single objects; 510 comparisons),
 differed on 1.3 % and 17 % at most.
 """
 ENOUGH = 0.001
