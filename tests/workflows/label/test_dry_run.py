@@ -55,6 +55,12 @@ def test_a_model_to_train_counts_with_its_steps_and_frames(told):
     assert "for motion" not in told(method="semantic")
 
 
+def test_a_refiner_to_learn_from_the_keyframes(told):
+    text = told(refiner="keyframes")
+    assert "refiner is trained on the keyframes (two more segmentation models" in text and "then 400 steps" in text
+    assert "refiner" not in told()
+
+
 def test_disk_space_counts_the_larger_of_gaps_and_open_ends(told, monkeypatch):
     monkeypatch.setattr(dry_run, "BYTES_PER_PIXEL", 10**9 / (40 * 64))
     monkeypatch.setattr(dry_run, "CHECKPOINT_BYTES_PER_PIXEL", 0.5 * 10**9 / (40 * 64))

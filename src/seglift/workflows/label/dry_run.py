@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 
@@ -13,9 +14,9 @@ from seglift.motion.named import get_estimator
 from seglift.propagation.semantic_only import SemanticLabeller
 from seglift.propagation.spill import BYTES_PER_PIXEL
 from seglift.propagation.state import estimate_pair
-from seglift.workflows.label.config import AUTO_STEPS
+from seglift.workflows.label.config import AUTO_STEPS, KEYFRAMES
 from seglift.workflows.label.frame_cache import FrameCache
-from seglift.workflows.label.output import LabelOutput
+from seglift.workflows.label.output import REFINER_FOLDER, LabelOutput
 from seglift.workflows.label.plan import LabelPlan
 from seglift.workflows.outputs.estimates import describe_bytes, describe_duration
 
@@ -86,9 +87,21 @@ def _about_model(plan: LabelPlan, todo: int) -> list[str]:
         model = untrained_model(plan)
     else:
         model = get_clip_model(plan, work).model
+    if config.refiner == KEYFRAMES:
+        lines.append(_about_refiner(plan, work))
     labeller, image = SemanticLabeller(model, plan.space), FrameCache(plan, torch.device(config.device))(0)
     seconds = _time(lambda: labeller.label_frame(image))
     return [*lines, f"about {todo * seconds:.0f} s for the model ({seconds:.2f} s for each frame)"]
+
+
+def _about_refiner(plan: LabelPlan, work: Path) -> str:
+    from seglift.workflows.label.keyframe_refiner import STEPS, VERDICT
+
+    if (work / REFINER_FOLDER / VERDICT).is_file() and not plan.config.overwrite:
+        return "what a refiner learned from the keyframes is there already"
+    halves = plan.config.model == "auto" or plan.config.tune
+    models = "two more segmentation models on half of them each, then " if halves else ""
+    return f"a refiner is trained on the keyframes ({models}{STEPS} steps), and used if it helps on held-out ones"
 
 
 def _bytes_needed(plan: LabelPlan) -> int:
