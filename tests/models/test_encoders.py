@@ -8,7 +8,8 @@ from seglift.base.errors import UserError
 from seglift.models.encoders import create_encoder
 
 RESNETS = ["resnet50", "resnext50_32x4d", "seresnext50_32x4d", "legacy_seresnext50_32x4d"]
-OTHERS = ["mobilenetv3_small_100", "mobilenetv3_large_100", "xception71", "wide_resnet38", "resnet18", "convnext_tiny"]
+OTHERS = ["mobilenetv3_small_100", "mobilenetv3_large_100", "xception71", "resnet18", "convnext_tiny"]
+OTHERS += ["wide_resnet38", "wide_resnet38_strided", "wide_resnet41"]
 
 
 @pytest.mark.parametrize("output_stride", [8, 16, 32])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import timm
 from timm.models import resnet, senet
@@ -12,6 +13,7 @@ from torch import nn
 
 from seglift.base.errors import UserError
 from seglift.models.wide_resnet import WideResNet38
+from seglift.models.wide_resnet_strided import StridedWideResNet
 from seglift.models.xception import Xception71
 
 LOW_LEVEL_STRIDE = 4
@@ -46,7 +48,17 @@ def _wide_resnet38(output_stride: int) -> Encoder:
     return Encoder(module, module.channels, module.strides, low=0)
 
 
-OWN_ENCODERS: dict[str, Callable[[int], Encoder]] = {"xception71": _xception71, "wide_resnet38": _wide_resnet38}
+def _strided_wide_resnet(output_stride: int, layers: int) -> Encoder:
+    module = StridedWideResNet(layers, output_stride)
+    return Encoder(module, module.channels, module.strides, low=module.strides.index(LOW_LEVEL_STRIDE))
+
+
+OWN_ENCODERS: dict[str, Callable[[int], Encoder]] = {
+    "xception71": _xception71,
+    "wide_resnet38": _wide_resnet38,
+    "wide_resnet38_strided": partial(_strided_wide_resnet, layers=38),
+    "wide_resnet41": partial(_strided_wide_resnet, layers=41),
+}
 
 
 def create_encoder(name: str, output_stride: int) -> Encoder:
@@ -57,7 +69,7 @@ def create_encoder(name: str, output_stride: int) -> Encoder:
     give the first block of such a stage the dilation of the stage before.
 
     Args:
-        name: ``xception71``, ``wide_resnet38``, or the name of a convolutional timm network.
+        name: one of :data:`OWN_ENCODERS`, or the name of a convolutional timm network.
         output_stride: stride of the deepest map, 8, 16 or 32.
 
     Raises:
