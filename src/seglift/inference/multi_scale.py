@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import torch
@@ -18,6 +18,44 @@ def resize(images: Tensor, height: int, width: int) -> Tensor:
         return images
     smaller = height < images.shape[-2] or width < images.shape[-1]
     return F.interpolate(images, size=(height, width), mode="bilinear", align_corners=False, antialias=smaller)
+
+
+def views(
+    images: Tensor,
+    scales: Sequence[float],
+    flip: bool,
+    resized: Callable[[Tensor, int, int], Tensor] = resize,
+) -> Iterator[tuple[Tensor, bool]]:
+    """The images at each scale, as they are and, if wanted, mirrored left and right.
+
+    Args:
+        images: float32 [B, 3, H, W].
+        scales: factors of height and width.
+        flip: whether each scale is also seen mirrored.
+        resized: brings images to a height and a width.
+
+    Yields:
+        float32 [B, 3, h, w], and whether it is mirrored.
+
+    Raises:
+        ValueError: no scale.
+    """
+    if not scales:
+        raise ValueError("at least one scale is needed")
+    height, width = images.shape[-2:]
+    for scale in scales:
+        seen = resized(images, max(1, round(height * scale)), max(1, round(width * scale)))
+        yield seen, False
+        if flip:
+            yield seen.flip(-1), True
+
+
+def mean_of(parts: Iterator[Tensor]) -> Tensor:
+    """The mean of one or more tensors of one shape, of which two are held at a time."""
+    total, count = next(parts), 1
+    for part in parts:
+        total, count = total + part, count + 1
+    return total / count if count > 1 else total
 
 
 def multi_scale_logits(
@@ -40,16 +78,11 @@ def multi_scale_logits(
         float32 [B, C, H, W].
     """
     height, width = images.shape[-2:]
-    total: Tensor | None = None
-    views = [(scale, mirrored) for scale in scales for mirrored in ((False, True) if flip else (False,))]
-    for scale, mirrored in views:
-        seen = resize(images, max(1, round(height * scale)), max(1, round(width * scale)))
-        part = logits(seen.flip(-1)).flip(-1) if mirrored else logits(seen)
-        part = resize(part, height, width)
-        if average == "probabilities":
-            part = part.softmax(1)
-        total = part if total is None else total + part
-    if total is None:
-        raise ValueError("at least one scale is needed")
-    mean = total / len(views) if len(views) > 1 else total
+
+    def look(seen: Tensor, mirrored: bool) -> Tensor:
+        part = logits(seen)
+        part = resize(part.flip(-1) if mirrored else part, height, width)
+        return part.softmax(1) if average == "probabilities" else part
+
+    mean = mean_of(look(seen, mirrored) for seen, mirrored in views(images, scales, flip))
     return torch.log(mean.clamp_min(SMALLEST_PROBABILITY)) if average == "probabilities" else mean

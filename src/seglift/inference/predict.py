@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -49,19 +51,26 @@ class Predictor:
         return resize(images, *working_size(self.model, images.shape[-2], images.shape[-1], self.settings))
 
     def _at_working_size(self, images: Tensor) -> Tensor:
-        settings, seen = self.settings, self._shrunk(images)
-        height = seen.shape[-2]
+        seen, settings = self._seen(images), self.settings
+        tiled = self._tiled(self.model.logits, seen.shape[-2])
+        return multi_scale_logits(tiled, seen, settings.scales, settings.flip, settings.average)
+
+    def _seen(self, images: Tensor) -> Tensor:
+        """What the model is shown at scale 1: [B, 3, h, w], with x and y as channels 4 and 5 if it wants them."""
+        seen = self._shrunk(images)
+        return torch.cat((seen, image_places(seen)), dim=1) if getattr(self.model, "wants_places", False) else seen
+
+    def _tiled(self, look: Callable[[Tensor], Tensor], height: int) -> Callable[[Tensor], Tensor]:
+        """``look``, from images to maps, over the tiles of a view of an image that is ``height`` high at scale 1."""
 
         def tiled(view: Tensor) -> Tensor:
-            side = settings.tile
+            settings, side = self.settings, self.settings.tile
             if side is not None and settings.growing_tiles:
                 side = round(side * max(view.shape[-2] / height, 1.0))
             tile = tile_size(view.shape[-2], view.shape[-1], side, settings.max_pixels)
-            return sliding_logits(self.model.logits, view, tile, settings.overlap)
+            return sliding_logits(look, view, tile, settings.overlap)
 
-        if getattr(self.model, "wants_places", False):
-            seen = torch.cat((seen, image_places(seen)), dim=1)
-        return multi_scale_logits(tiled, seen, settings.scales, settings.flip, settings.average)
+        return tiled
 
 
 def working_size(model: SemanticModel, height: int, width: int, settings: InferenceSettings) -> tuple[int, int]:
