@@ -65,6 +65,10 @@ class CompactUNet(SegmentationNetwork):
 
     def features(self, images: Tensor) -> Tensor:
         """Images float32 [B, 3 or 5, H, W] (RGB in 0..1, x and y in -1..1) to features [B, widths[0], ~H/2, ~W/2]."""
+        return rise(self.up, self.descend(images))
+
+    def descend(self, images: Tensor) -> list[Tensor]:
+        """Images as for :meth:`features` to the maps at strides 2, 4, 8, ...; the last one knows the global average."""
         x = self.normalise(images[:, :3])
         if self.wants_places:
             x = torch.cat((x, images[:, 3:] if images.shape[1] > 3 else image_places(images)), dim=1)
@@ -73,16 +77,22 @@ class CompactUNet(SegmentationNetwork):
             x = cast(Tensor, stage(x))
             skips.append(x)
         project, norm, rectify = self.context
-        x = x + cast(Tensor, rectify(norm_pooled(norm, project(x.mean((2, 3), keepdim=True)))))
-        for stage, skip in zip(self.up, skips[-2::-1], strict=True):
-            larger = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
-            x = cast(Tensor, stage(torch.cat((larger, skip), dim=1)))
-        return x
+        skips[-1] = x + cast(Tensor, rectify(norm_pooled(norm, project(x.mean((2, 3), keepdim=True)))))
+        return skips
 
     def classify(self, features: Tensor) -> Tensor:
         """Features float32 [B, F, h, w] to logits float32 [B, C, h, w]."""
         logits: Tensor = self.classifier(features)
         return logits if self.training else logits + self.log_prior.view(1, -1, 1, 1)
+
+
+def rise(stages: nn.ModuleList, maps: Sequence[Tensor]) -> Tensor:
+    """The deepest of ``maps`` upsampled step by step, each with the next finer one, as far as there are ``stages``."""
+    x = maps[-1]
+    for stage, skip in zip(stages, maps[-2::-1], strict=False):
+        larger = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
+        x = cast(Tensor, stage(torch.cat((larger, skip), dim=1)))
+    return x
 
 
 def image_places(images: Tensor) -> Tensor:

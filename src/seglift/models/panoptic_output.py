@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,3 +24,18 @@ class PanopticOutput:
     semantic: Tensor
     centre: Tensor
     offset: Tensor
+
+
+def resize_aligned(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Maps float [B, K, h, w] to [B, K, H, W] of ``size``, bilinear; corner pixels stay at the corners."""
+    return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=True)
+
+
+def resize_offset(offset: Tensor, size: Sequence[int]) -> Tensor:
+    """Offsets float [B, 2, h, w] in their own pixels to [B, 2, H, W] in those of ``size``.
+
+    As :func:`resize_aligned`, and their values grow by the ratio of the distances between corners, (H - 1) / (h - 1)
+    for rows. A single row or column is taken for two.
+    """
+    factors = [(new - 1) / max(old - 1, 1) for new, old in zip(size, offset.shape[-2:], strict=True)]
+    return resize_aligned(offset, size) * torch.tensor(factors, dtype=offset.dtype, device=offset.device).view(2, 1, 1)

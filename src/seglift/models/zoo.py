@@ -14,17 +14,29 @@ from torch import nn
 from seglift.base.errors import UserError
 from seglift.base.seeding import derive_seed
 from seglift.models.compact import CompactDeepLab
+from seglift.models.compact_panoptic import CompactPanoptic
 from seglift.models.compact_unet import CompactUNet
 from seglift.models.deeplab import DeepLabV3, DeepLabV3Plus
 from seglift.models.multi_scale_attention import hrnet_ocr_msa
 from seglift.models.network import SegmentationNetwork
 from seglift.models.ocr_networks import hrnet_ocr, ocr
+from seglift.models.panoptic_deeplab import PanopticDeepLab
+from seglift.models.panoptic_network import PanopticNetwork
 from seglift.models.refiner import RefinerNetwork
 
 COMPACT_RESIDUAL = 5.0
 """Logit by which the compact refiner trusts the labels it is given at first: about 0.93 among a dozen classes."""
 
+PANOPTIC_NETWORKS: dict[str, Callable[..., PanopticNetwork]] = {
+    "compact_panoptic": CompactPanoptic,
+    "panoptic_deeplab": PanopticDeepLab,
+    "panoptic_deeplab_wideresnet38": partial(PanopticDeepLab, encoder="wide_resnet38_strided", separable=False),
+    "panoptic_deeplab_wideresnet41": partial(PanopticDeepLab, encoder="wide_resnet41", separable=False),
+    "panoptic_deeplab_xception71": partial(PanopticDeepLab, encoder="xception71"),
+}
+
 NETWORKS: dict[str, Callable[..., SegmentationNetwork]] = {
+    **PANOPTIC_NETWORKS,
     "compact_deeplab": CompactDeepLab,
     "compact_unet": CompactUNet,
     "deeplabv3": DeepLabV3,
@@ -62,6 +74,11 @@ def build(config: Mapping[str, Any], seed: int | None = None) -> SegmentationNet
             of another type, or values from which it cannot be built.
     """
     return _build(NETWORKS, config, seed)
+
+
+def build_panoptic(config: Mapping[str, Any], seed: int | None = None) -> PanopticNetwork:
+    """Builds the panoptic network that ``config`` describes; as :func:`build`, with :data:`PANOPTIC_NETWORKS`."""
+    return _build(PANOPTIC_NETWORKS, config, seed)
 
 
 def build_refiner(config: Mapping[str, Any], seed: int | None = None) -> RefinerNetwork:
