@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from seglift.base.weights import load_weights
 from seglift.inference.class_mapping import ClassMapping, map_classes
 from seglift.labels.space import LabelSpace
 from seglift.models.network import SegmentationNetwork
+from seglift.models.panoptic_network import PanopticNetwork
+from seglift.models.panoptic_output import PanopticOutput
 from seglift.models.zoo import build
 
 WEIGHTS_NAME = "best.safetensors"
@@ -55,6 +58,18 @@ class CheckpointModel:
         return self.network.features(images.contiguous(memory_format=torch.channels_last))
 
 
+class PanopticCheckpointModel(CheckpointModel):
+    """A trained panoptic network as a panoptic model (see ``panoptic.model``)."""
+
+    network: PanopticNetwork
+
+    @torch.no_grad()
+    def panoptic(self, images: Tensor) -> PanopticOutput:
+        """Images float32 [B, 3, H, W] in 0..1 to logits [B, C, H, W], centre heatmap and offsets."""
+        output = self.network.panoptic(images.contiguous(memory_format=torch.channels_last))
+        return replace(output, semantic=self.mapping.apply(output.semantic))
+
+
 def segmentation_metadata(
     network: dict[str, Any], space_name: str, classes: tuple[str, ...], short_side: int | None
 ) -> dict[str, Any]:
@@ -69,7 +84,7 @@ def segmentation_metadata(
 
 
 def load_checkpoint(path: Path, space: LabelSpace, device: str | torch.device = "cpu") -> CheckpointModel:
-    """Loads a trained segmentation network; weights are read, never code.
+    """Loads a trained segmentation network, a panoptic one as a panoptic model; weights are read, never code.
 
     A network of another space is mapped by class names; what stays unmapped is in ``mapping`` and said once.
 
@@ -95,7 +110,8 @@ def load_checkpoint(path: Path, space: LabelSpace, device: str | torch.device = 
             f"{path} names {len(classes)} classes for {network.num_classes} outputs; the file is broken, train again"
         )
     mapping = check_classes(classes, metadata["space"], space, str(path))
-    return CheckpointModel(network.to(device), space.train_names, mapping, metadata.get("short_side"))
+    kind = PanopticCheckpointModel if isinstance(network, PanopticNetwork) else CheckpointModel
+    return kind(network.to(device), space.train_names, mapping, metadata.get("short_side"))
 
 
 def check_metadata(metadata: dict[str, Any], path: Path) -> None:
