@@ -12,7 +12,6 @@ from seglift.propagation.confidence import (
     carried_support,
     one_sided_confidence,
     two_sided_confidence,
-    voted_confidence,
 )
 from seglift.propagation.evidence import reliability
 from seglift.propagation.state import Propagated
@@ -35,14 +34,6 @@ def whose(earlier: Propagated, later: Propagated) -> tuple[Tensor, Tensor, tuple
     differ = torch.nonzero((earlier.labels != later.labels).flatten())[:, 0]
     weights = reliability(earlier), reliability(later)
     return weights[0] >= weights[1], differ, weights
-
-
-def test_shares_of_votes_make_probabilities_that_rise_with_them():
-    share = torch.linspace(0.0, 1.0, 101).view(1, 1, 101)
-    confidence = voted_confidence(share)[0, 0]
-    assert (confidence.diff() > 0).all()
-    assert 0.0 < confidence[0] < 0.02
-    assert 0.98 < confidence[-1] < 1.0
 
 
 def test_one_side_doubts_what_moved_badly_or_looks_different(plain):

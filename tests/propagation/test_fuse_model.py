@@ -15,7 +15,7 @@ from seglift.propagation.fuse import Fused
 from seglift.propagation.fuse_model import ModelVote, fuse_with_model
 from seglift.propagation.provenance import EARLIER, LATER, MODEL, REFINER
 from seglift.propagation.semantic_only import SemanticLabeller
-from seglift.propagation.smooth import smooth_votes
+from seglift.propagation.smooth import boundary, grow, smooth_votes
 from seglift.propagation.state import Propagated
 from seglift.propagation.traverse import BothSides
 
@@ -35,25 +35,48 @@ def certain(train: int) -> Tensor:
     return probabilities
 
 
-def by_hand(share: np.ndarray) -> np.ndarray:
-    """Confidence of a share of the votes."""
-    share = np.clip(share, 1e-3, 1 - 1e-3)
-    return 1 / (1 + np.exp(-(np.log(share / (1 - share)) + 0.25)))
+def trust_by_hand(states: list[Propagated], probabilities: Tensor) -> np.ndarray:
+    """How votes for the three train ids are given to the four indices, float64 [4, 3], pixel by pixel."""
+    as_said = np.zeros((4, 3))
+    as_said[INDEX_OF_TRAIN, range(3)] = 1.0
+    seen = np.zeros((4, 3))
+    for state in states:
+        labels = np.pad(state.origin.labels[0].numpy(), 2, mode="edge")
+        for row, column in np.ndindex(12, 16):
+            around = labels[row : row + 5, column : column + 5]
+            drawn = around[2, 2]
+            if drawn != 0 and not (around != drawn).any():
+                seen[drawn] += probabilities[0, :, row, column].numpy()
+    if not seen.any():
+        return as_said
+    seen /= seen.sum()
+    judged = np.zeros((4, 3))
+    for index in range(4):
+        row = seen[index] + 1e-3 * as_said[index]
+        if row.sum() > 0:
+            judged[index] = row / row.sum() * math.sqrt(row.sum())
+    return 0.5 * as_said + 0.5 * judged / judged.sum(0)
+
+
+def best_of_two(votes: np.ndarray) -> np.ndarray:
+    """Share of the largest of the two largest votes along the last axis."""
+    ordered = np.sort(votes, -1)
+    return ordered[..., -1] / (ordered[..., -1] + ordered[..., -2])
 
 
 def votes_by_hand(states: list[Propagated], probabilities: Tensor, tau: float | None) -> np.ndarray:
     """All votes, float64 [H, W, 4], pixel by pixel."""
     votes = np.zeros((12, 16, 4))
-    votes[..., INDEX_OF_TRAIN] = MODEL_WEIGHT * probabilities[0].permute(1, 2, 0).numpy()
+    votes += MODEL_WEIGHT * probabilities[0].permute(1, 2, 0).numpy() @ trust_by_hand(states, probabilities).T
     for state in states:
         labels, trace = state.origin.labels[0].numpy(), state.trace[0].numpy().astype(float)
         distance = photometric_error(IMAGE, state.origin.image, state.sampling_map)[0]
         for row, column in np.ndindex(12, 16):
             x, y, error, unseen = trace[:, row, column]
             photometric = int(state.photometric[0, row, column])
-            if unseen >= 0.5 or (tau is not None and float(distance[row, column]) >= tau):
+            if tau is not None and float(distance[row, column]) >= tau:
                 continue
-            weight = 1 / (math.sqrt(error + 0.5) * (photometric + 4))
+            weight = 1 / (math.sqrt(error + 0.5) * (photometric + 4)) if unseen < 0.5 else MODEL_WEIGHT / 3
             near_x, near_y = math.floor(x + 0.5), math.floor(y + 0.5)
             around = [(near_y + b, near_x + a) for b in (-1, 0, 1) for a in (-1, 0, 1)]
             taps = np.array([math.exp(-((b - y) ** 2 + (a - x) ** 2) / 1.28) for b, a in around])
@@ -87,8 +110,7 @@ def test_every_pixel_has_the_label_with_the_most_votes(make_state, fuse_them, se
     assert 0.01 < agree.mean() < 0.9
     assert np.array_equal(labels[agree], said[agree])
     assert (votes.max(-1) - chosen)[~agree].max() < 1e-6
-    share = chosen / votes.sum(-1)
-    expected = by_hand(share)
+    expected = best_of_two(votes)
     assert np.allclose(fused.confidence[0].numpy()[~agree], expected[~agree], atol=1e-4)
     assert len(np.unique(labels)) >= 3
 
@@ -103,7 +125,8 @@ def test_agreement_of_all_three_is_what_a_full_count_gives_inside_regions(make_s
     votes = votes_by_hand([earlier, later], probabilities, None)
     assert (fused.labels == 3).all()
     assert np.array_equal(votes.argmax(-1), fused.labels[0].numpy())
-    expected = by_hand(votes[..., 3] / votes.sum(-1))
+    carried = votes.sum(-1) - MODEL_WEIGHT
+    expected = (carried + MODEL_WEIGHT * 0.7) / votes.sum(-1)  # the model's word as it was said
     assert np.allclose(fused.confidence[0].numpy(), expected, atol=1e-4)
 
 
@@ -115,7 +138,27 @@ def test_a_certain_model_fills_what_both_sides_did_not_see(make_state, fuse_them
     fused = fuse_them(BothSides(4, earlier, later), certain(train))
     assert (fused.labels[unseen] == int(INDEX_OF_TRAIN[train])).all()
     assert (fused.provenance[unseen] == MODEL).all()
-    assert (fused.confidence[unseen] > 0.98).all()
+    agree = (earlier.labels == fused.labels) & (later.labels == fused.labels)
+    disagree = (earlier.labels != fused.labels) & (later.labels != fused.labels)
+    assert (fused.confidence[unseen & agree] > 0.8).all()
+    assert (fused.confidence[unseen & disagree] < 0.8).all()
+
+
+def test_what_a_model_says_where_the_keyframe_shows_it_wrong_counts_for_little(make_state, space, stub_model):
+    """It says the class of train id 0 everywhere; of the keyframe that is true of the upper half only."""
+    state = make_state(1, ids=1)
+    state.trace[:, 2:] = 0.0
+    state.trace[:, :2] = identity_map(12, 16)
+    state.photometric.fill_(55)  # its vote is 0.024, the model's 0.03
+    for labels in (state.labels, state.origin.labels):
+        labels[:, :6], labels[:, 6:] = 2, 3
+    labeller = SemanticLabeller(stub_model(certain(0)), space)
+    fused = fuse_with_model(BothSides(4, state, None), IMAGE, ModelVote(labeller))
+    inside = ~grow(boundary(state.labels), 1)
+    assert torch.equal(fused.labels[inside], state.labels[inside])
+    state.origin.labels.fill_(2)  # now nothing tells against the model
+    fused = fuse_with_model(BothSides(4, state, None), IMAGE, ModelVote(labeller))
+    assert (fused.labels == 2).all()
 
 
 def test_from_tau_on_a_side_has_no_vote(make_state, fuse_them):
@@ -139,14 +182,16 @@ def test_from_tau_on_a_side_has_no_vote(make_state, fuse_them):
 def test_provenance_is_the_strongest_voter_that_said_it(make_state, fuse_them):
     earlier, later = make_state(7, block=3), make_state(8, block=3)
     fused = fuse_them(BothSides(4, earlier, later), chances(5))
+    said = INDEX_OF_TRAIN[chances(5)[0].argmax(0).numpy()]
     seen = set()
     for place in np.ndindex(12, 16):
         index = (0, *place)
         best, source = 0.0, MODEL
         for state, name in ((earlier, EARLIER), (later, LATER)):
             weight = 1 / (math.sqrt(float(state.error[index]) + 0.5) * (int(state.photometric[index]) + 4))
-            weight = 0.0 if state.out_of_view[index] else weight
-            if state.labels[index] == fused.labels[index] and weight > best:
+            weight = MODEL_WEIGHT / 3 if state.out_of_view[index] else weight
+            guess = state.out_of_view[index] and fused.labels[index] == said[index[1:]]
+            if state.labels[index] == fused.labels[index] and weight > best and not guess:
                 best, source = weight, name
         assert int(fused.provenance[index]) == source
         seen.add(source)
@@ -229,7 +274,7 @@ def test_along_edges_every_pixel_is_decided_as_by_a_full_count(make_state, space
     everywhere = torch.arange(12 * 16)
     smoothed = smooth_votes(shares, everywhere, image, everywhere)
     assert (smoothed.max(1).values - smoothed.gather(1, fused.labels.view(-1, 1).long())[:, 0]).max() < 1e-5
-    assert np.allclose(fused.confidence.flatten().numpy(), by_hand(smoothed.max(1).values.numpy()), atol=1e-4)
+    assert np.allclose(fused.confidence.flatten().numpy(), best_of_two(smoothed.numpy()), atol=1e-4)
 
 
 def test_along_edges_where_nothing_was_carried_the_model_is_smoothed(space, stub_model):

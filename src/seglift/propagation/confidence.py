@@ -21,8 +21,6 @@ RELIABILITY_RATIO = 0.66
 MOTION_ERROR = -0.23
 PHOTOMETRIC = -0.97
 SUPPORT = 8.0
-VOTE_INTERCEPT = 0.25
-SMALLEST_SHARE = 1e-3
 LARGEST_LOG_RATIO = 3.0
 SMALLEST_SUPPORT = 0.05
 ONE_SIDED = 1.6
@@ -71,19 +69,6 @@ def two_sided_confidence(
     unseen = torch.where(side, earlier.trace[:, 3].flatten()[differ], later.trace[:, 3].flatten()[differ]) >= 0.5
     confidence.view(-1)[differ] = _bounded(doubtful, unseen)
     return confidence
-
-
-def voted_confidence(share: Tensor) -> Tensor:
-    """Probability that the label with the most votes of keyframes and model is right.
-
-    Args:
-        share: its share of all votes, float32 ``[1, H, W]`` in 0..1.
-
-    Returns:
-        float32 ``[1, H, W]`` in 0..1.
-    """
-    share = share.clamp(SMALLEST_SHARE, 1.0 - SMALLEST_SHARE)
-    return torch.sigmoid(torch.logit(share) + VOTE_INTERCEPT)
 
 
 def _score(error: Tensor, photometric: Tensor, support: Tensor) -> Tensor:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from seglift.motion.consistency import photometric_error
-from seglift.propagation.confidence import carried_support, voted_confidence
+from seglift.propagation.confidence import carried_support
 from seglift.propagation.evidence import reliability
 from seglift.propagation.fuse import CHUNK, Fused
+from seglift.propagation.model_trust import ModelTrust
 from seglift.propagation.provenance import EARLIER, LATER, MODEL, REFINER
 from seglift.propagation.semantic_only import SemanticLabeller
 from seglift.propagation.smooth import boundary, grow, smooth_votes
@@ -21,6 +22,8 @@ from seglift.propagation.vote import add_votes
 
 MODEL_WEIGHT = 0.03
 """The model's vote; a keyframe's is its reliability, about this much at half a pixel and 20 grey levels of error."""
+OUT_OF_VIEW_WEIGHT = MODEL_WEIGHT / 3
+"""The vote of a keyframe's replicated border: it decides only where the model is in doubt, or was judged unreliable."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,19 @@ class ModelVote:
     tau: float | None = None
     along_edges: bool = False
 
+    @cached_property
+    def trust(self) -> ModelTrust:
+        """Judges the model on the keyframes."""
+        return ModelTrust(self.labeller)
+
 
 def fuse_with_model(sides: BothSides, image: Tensor, vote: ModelVote) -> Fused:
     """Decides a frame from both keyframes and the model.
 
     Every pixel gets the label with the most votes: a keyframe votes with its labels around where the pixel lies in it
-    (see :func:`seglift.propagation.vote.add_votes`), weighted by its reliability and not at all where the pixel was out
-    of view; the model votes with its probabilities. Where all three say the same there is nothing to count.
+    (see :func:`seglift.propagation.vote.add_votes`), weighted by its reliability, and hardly where the pixel was out of
+    view; the model votes with its probabilities, as far as it can be trusted by what it says of the keyframes
+    (:class:`seglift.propagation.model_trust.ModelTrust`). Where all three say the same there is nothing to count.
 
     Args:
         sides: what was carried to the frame, observed.
@@ -62,7 +71,8 @@ def fuse_with_model(sides: BothSides, image: Tensor, vote: ModelVote) -> Fused:
     if not states and not vote.along_edges:
         return Fused(said, certainty, torch.full_like(said, MODEL))
     weights = [_weight(state, image, vote.tau) for state in states]
-    ballot = _Ballot(states, weights, probabilities, said, vote.labeller)
+    model = MODEL_WEIGHT * vote.trust.votes([state.origin for state in states]).to(image.device)
+    ballot = _Ballot(states, weights, probabilities, said, model)
     labels, share = ballot.count()
     provenance, strongest = torch.full_like(said, MODEL), torch.zeros_like(certainty)
     smoothed = torch.zeros_like(said, dtype=torch.bool)
@@ -71,14 +81,14 @@ def fuse_with_model(sides: BothSides, image: Tensor, vote: ModelVote) -> Fused:
         _smooth(ballot, image, labels, share)
         smoothed = labels != voted
     for state, weight in zip(states, weights, strict=True):
-        takes = (state.labels == labels) & (weight > strongest)
+        takes = (state.labels == labels) & (weight > strongest) & ~(state.out_of_view & (labels == said))
         provenance.masked_fill_(takes, EARLIER if state is sides.earlier else LATER)
         strongest = torch.where(takes, weight, strongest)
-    return Fused(labels, voted_confidence(share) if states else share, provenance.masked_fill_(smoothed, REFINER))
+    return Fused(labels, share, provenance.masked_fill_(smoothed, REFINER))
 
 
 def _weight(state: Propagated, image: Tensor, tau: float | None) -> Tensor:
-    weight = reliability(state).masked_fill(state.out_of_view, 0.0)
+    weight = reliability(state).masked_fill(state.out_of_view, OUT_OF_VIEW_WEIGHT)
     if tau is None:
         return weight
     return weight.masked_fill(photometric_error(image, state.origin.image, state.sampling_map) >= tau, 0.0)
@@ -93,14 +103,14 @@ class _Ballot:
         weights: of each state, float32 ``[1, H, W]``.
         probabilities: what the model says, float32 ``[1, C, H, W]``.
         said: the model's likeliest label, uint8 ``[1, H, W]`` space index.
-        labeller: the model.
+        model: the vote of a model that is certain of a class, float32 ``[K, C]``; a column for each class.
     """
 
     states: list[Propagated]
     weights: list[Tensor]
     probabilities: Tensor
     said: Tensor
-    labeller: SemanticLabeller
+    model: Tensor
 
     @cached_property
     def total(self) -> Tensor:
@@ -120,25 +130,31 @@ class _Ballot:
 
     def votes(self, pixels: Tensor) -> Tensor:
         """Shares of the votes, float32 ``[N, K]`` for K space indices, of N pixels (int64, flat indices)."""
-        votes = torch.zeros(len(pixels), self.labeller.space.num_indices, device=self.said.device)
-        columns = self.labeller.class_indices().long().to(self.said.device)
-        votes[:, columns] = MODEL_WEIGHT * self.probabilities[0].flatten(1)[:, pixels].T
+        votes = self.probabilities[0].flatten(1)[:, pixels].T @ self.model.T
         for state, weight in zip(self.states, self.weights, strict=True):
             add_votes(votes, state, weight.flatten()[pixels], pixels)
         return votes.div_(self.total.flatten()[pixels, None])
 
     def count(self) -> tuple[Tensor, Tensor]:
-        """The labels with the most votes, uint8 ``[1, H, W]``, and their share, float32 ``[1, H, W]``."""
+        """The labels with the most votes, uint8 ``[1, H, W]``, and their share, float32 ``[1, H, W]``.
+
+        Where all say the same the share is one of all votes, elsewhere one of those for this label and the second.
+        """
         share = MODEL_WEIGHT * self.probabilities.amax(1)
         for state, weight in zip(self.states, self.weights, strict=True):
             share += weight * carried_support(state) / 255.0
         share /= self.total
         labels = self.said.clone()
         for pixels in torch.split(torch.nonzero(self.differ.flatten())[:, 0], CHUNK):
-            best = self.votes(pixels).max(1)
-            labels.view(-1)[pixels] = best.indices.to(torch.uint8)
-            share.view(-1)[pixels] = best.values
+            _decide(self.votes(pixels), pixels, labels, share)
         return labels, share
+
+
+def _decide(votes: Tensor, pixels: Tensor, labels: Tensor, share: Tensor) -> None:
+    """Writes in place what the votes, float32 ``[N, K]``, say of N pixels: the winner and its share of the best two."""
+    best = votes.topk(2, 1)
+    labels.view(-1)[pixels] = best.indices[:, 0].to(torch.uint8)
+    share.view(-1)[pixels] = best.values[:, 0] / best.values.sum(1)
 
 
 def _smooth(ballot: _Ballot, image: Tensor, labels: Tensor, share: Tensor) -> None:
@@ -151,6 +167,4 @@ def _smooth(ballot: _Ballot, image: Tensor, labels: Tensor, share: Tensor) -> No
     rows = torch.zeros(labels.numel(), dtype=torch.int64, device=labels.device)
     rows[asked] = torch.arange(len(asked), device=labels.device)
     for pixels in torch.split(torch.nonzero(undecided.flatten())[:, 0], CHUNK):
-        best = smooth_votes(votes, rows, image, pixels).max(1)
-        labels.view(-1)[pixels] = best.indices.to(torch.uint8)
-        share.view(-1)[pixels] = best.values
+        _decide(smooth_votes(votes, rows, image, pixels), pixels, labels, share)
