@@ -16,7 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--space", required=True, metavar="NAME|FILE", help="label space: a name or a YAML/JSON file")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="results: labels/NAME.png of the space's ids, run.json"
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="results: labels/NAME.png of the space's ids, of a panoptic model also instances/NAME.png, run.json",
     )
     parser.add_argument("--scales", default="1", metavar="S,S", help="scales to average over (default: 1)")
     parser.add_argument("--flip", action="store_true", help="average with the mirrored image")
@@ -41,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", metavar="WxH", help="resize every image to this size, whatever its own (KITTI: 1280x384)"
     )
+    parser.add_argument(
+        "--stuff-area",
+        type=float,
+        metavar="N",
+        help="of a panoptic model: stuff of fewer pixels in a 2048x1024 image becomes void (default: 4096)",
+    )
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N, mps (default: auto)")
     parser.add_argument("--color", action="store_true", help="also write color/NAME.png in the classes' colours")
     parser.add_argument(
@@ -53,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Predicts; prints where the labels lie."""
     from dataclasses import replace
 
+    from seglift.inference.panoptic.settings import PanopticSettings
     from seglift.workflows.predict.config import (
         OVERLAP,
         PAPER_SETTINGS,
@@ -73,6 +84,9 @@ def run(arguments: argparse.Namespace) -> int:
         tile=arguments.tile,
         overlap=OVERLAP if arguments.overlap is None else arguments.overlap,
     )
+    panoptic = PanopticSettings()
+    if arguments.stuff_area is not None:
+        panoptic = PanopticSettings(stuff_area=arguments.stuff_area)
     done = run_predict(
         PredictConfig(
             frames=arguments.frames,
@@ -80,6 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
             space=arguments.space,
             out=arguments.out,
             settings=settings,
+            panoptic=panoptic,
             device=arguments.device,
             overwrite=arguments.overwrite,
             color=arguments.color,

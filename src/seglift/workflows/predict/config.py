@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seglift.base.errors import UserError
+from seglift.inference.panoptic.settings import PanopticSettings
 from seglift.inference.settings import InferenceSettings
 
 OVERLAP = 1 / 3
@@ -25,6 +26,7 @@ class PredictConfig:
         space: label space of the results, a name or a file.
         out: folder that the results are written to.
         settings: how images are looked at.
+        panoptic: how the maps of a panoptic model become segments.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
         overwrite: start anew in an OUT of other options.
         color: also write pictures in the classes' colours.
@@ -36,6 +38,7 @@ class PredictConfig:
     space: str
     out: Path
     settings: InferenceSettings = field(default=PAPER_SETTINGS)
+    panoptic: PanopticSettings = field(default=PanopticSettings())
     device: str = "auto"
     overwrite: bool = False
     color: bool = False
@@ -51,7 +54,7 @@ class PredictConfig:
         values = asdict(self.settings)
         values["scales"] = list(self.settings.scales)
         values["size"] = None if self.settings.size is None else list(self.settings.size)
-        return {**values, "device": self.device}
+        return {**values, "stuff_area": self.panoptic.stuff_area, "device": self.device}
 
 
 def parse_scales(text: str) -> tuple[float, ...]:

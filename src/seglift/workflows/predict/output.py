@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seglift.labels.instances import Array16
 from seglift.labels.space import Array8
 from seglift.labels.writing import write_png
 from seglift.workflows.outputs.folder import OutputFolder, OutputKind
 
-LABELS, CONFIDENCE, COLOR = "labels", "confidence", "color"
+LABELS, CONFIDENCE, COLOR, INSTANCES = "labels", "confidence", "color", "instances"
 PREDICTIONS = OutputKind(
-    "predict", "predictions", (LABELS, CONFIDENCE, COLOR), (), entry=frozenset({"stem", "picture"})
+    "predict", "predictions", (LABELS, CONFIDENCE, COLOR, INSTANCES), (), entry=frozenset({"stem", "picture"})
 )
 
 
@@ -25,11 +26,13 @@ class PredictedFrame:
         labels: uint8 [H, W] raw ids of the space.
         confidence: uint8 [H, W], 0..255 = 0..1; None where it was not asked for.
         color: uint8 [H, W, 3] RGB; None where it was not asked for.
+        instances: uint16 [H, W] in Cityscapes' encoding; None of a model that does not tell them apart.
     """
 
     labels: Array8
     confidence: Array8 | None = None
     color: Array8 | None = None
+    instances: Array16 | None = None
 
 
 class PredictOutput(OutputFolder):
@@ -38,18 +41,18 @@ class PredictOutput(OutputFolder):
     Args:
         folder: OUT.
         identity: what a run must share with an earlier one to continue it (JSON-serialisable).
-        products: of the kind's folders, those that are asked for; a frame counts as done when it has all of them.
     """
 
-    def __init__(self, folder: Path, identity: dict[str, Any], products: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
         super().__init__(folder, identity, PREDICTIONS)
-        self.products = products
+        self.products: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._listed: set[str] = set()
 
-    def start(self, about: dict[str, Any], overwrite: bool) -> None:
-        """Takes the folder into use; see :meth:`OutputFolder.open`."""
-        self.open(about, overwrite, self.products)
+    def start(self, about: dict[str, Any], overwrite: bool, products: tuple[str, ...]) -> None:
+        """Takes the folder into use; see :meth:`OutputFolder.open`. A frame is done when it has all ``products``."""
+        self.products = products
+        self.open(about, overwrite, products)
         self._listed = {str(entry["stem"]) for entry in self.journal.entries()}
 
     def done(self) -> dict[str, str]:
@@ -74,6 +77,8 @@ class PredictOutput(OutputFolder):
             if stem in self._listed:
                 self.journal.append({"stem": stem, "picture": None})
             self._listed.add(stem)
+        if result.instances is not None:
+            write_png(self.path(INSTANCES, stem), result.instances)
         for name, array in ((CONFIDENCE, result.confidence), (COLOR, result.color), (LABELS, result.labels)):
             if array is not None:
                 write_png(self.path(name, stem), array)

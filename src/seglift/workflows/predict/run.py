@@ -16,9 +16,10 @@ from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, write_json
 from seglift.base.progress import ProgressBar, say
 from seglift.datasets.dataset import Source
-from seglift.inference.predict import Predictor, image_to_tensor
+from seglift.inference.panoptic.model import PanopticPredictor
+from seglift.inference.predict import Predictor
 from seglift.inference.semantic_model import HUB_PREFIX, load_model
-from seglift.labels.space import Array8, LabelSpace
+from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
 from seglift.workflows.input_identity import MODEL_WORDS, model_identity, space_identity
 from seglift.workflows.outputs.folder import TIMING_NAME
@@ -27,8 +28,9 @@ from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.machine import peak_memory
 from seglift.workflows.outputs.stage_timing import Timing
 from seglift.workflows.predict.config import PredictConfig
+from seglift.workflows.predict.frame import make_predictor, predict_frame
 from seglift.workflows.predict.frames import list_pictures
-from seglift.workflows.predict.output import COLOR, CONFIDENCE, LABELS, PredictedFrame, PredictOutput
+from seglift.workflows.predict.output import COLOR, CONFIDENCE, INSTANCES, LABELS, PredictOutput
 
 READERS = 2
 
@@ -51,6 +53,9 @@ class PredictResult:
 def run_predict(config: PredictConfig) -> PredictResult:
     """Predicts all pictures and writes raw ids of the space to ``OUT/labels/NAME.png``.
 
+    A panoptic model's instances go to ``OUT/instances/NAME.png``, in Cityscapes' encoding; the labels are those of its
+    segments.
+
     Args:
         config: options as given.
 
@@ -65,15 +70,16 @@ def run_predict(config: PredictConfig) -> PredictResult:
     config = replace(config, device=resolve_device(config.device))
     space = get_space(config.space)
     pictures = list_pictures(config.frames, config.out)
-    products = (LABELS, *[CONFIDENCE] * config.confidence, *[COLOR] * config.color)
-    output = PredictOutput(config.out, _identity(config, space), products)
+    output = PredictOutput(config.out, _identity(config, space))
     output.check(config.overwrite)
     timing = Timing()
     with timing.stage("model"):
-        predictor = Predictor(load_model(config.model, space, config.device), config.settings)
+        predictor = make_predictor(load_model(config.model, space, config.device), config)
+    instances = isinstance(predictor, PanopticPredictor)
+    products = (LABELS, *[CONFIDENCE] * config.confidence, *[COLOR] * config.color, *[INSTANCES] * instances)
     with only_writer(output.folder, output.work), torch.inference_mode():
         about = {"model": config.model, "space": space.name, "versions": _versions()}
-        output.start(about, config.overwrite)
+        output.start(about, config.overwrite, products)
         fingerprints = {name: picture.fingerprint() for name, picture in pictures.items()}
         done = output.done()
         todo = {name: pictures[name] for name in pictures if done.get(name) != fingerprints[name]}
@@ -107,39 +113,6 @@ def _predict_all(
             with timing.stage("predict"):
                 result = predict_frame(predictor, space, image, config, str(source))
             writer.submit(name, result, {"picture": fingerprints[name]})
-
-
-def predict_frame(
-    predictor: Predictor, space: LabelSpace, image: Array8, config: PredictConfig, where: str
-) -> PredictedFrame:
-    """The results of one picture.
-
-    Args:
-        predictor: model and settings.
-        space: whose raw ids are given.
-        image: uint8 [H, W, 3] RGB.
-        config: says what is asked for, and the device.
-        where: the picture's name, for errors.
-
-    Raises:
-        UserError: the picture does not fit into memory, or the model gives no numbers.
-    """
-    try:
-        logits = predictor.logits(image_to_tensor(image, config.device))
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"{where}: {image.shape[1]}x{image.shape[0]} does not fit into the memory of {config.device}; "
-            "give a smaller --tile, or smaller --scales"
-        ) from error
-    best, train_ids = logits.max(1)
-    if bool(torch.isnan(best).any()):
-        raise UserError(f"{where}: the model gives NaN, expected logits; its weights are broken, train it again")
-    index = space.from_train(train_ids[0].to(torch.uint8).cpu().numpy())
-    confidence = None
-    if config.confidence:
-        probability = (best - logits.logsumexp(1)).exp_()
-        confidence = (probability[0] * 255).round_().clamp_(0, 255).to(torch.uint8).cpu().numpy()
-    return PredictedFrame(space.decode(index), confidence, space.colorize(index) if config.color else None)
 
 
 def _identity(config: PredictConfig, space: LabelSpace) -> dict[str, Any]:
