@@ -1,6 +1,8 @@
-"""Ground truth of streets, encoded as the three maps and decoded again."""
+"""Ground truth of streets, encoded as the targets of training and decoded again."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from seglift.inference.panoptic.segments import decode_panoptic
 from seglift.inference.panoptic.settings import PanopticSettings
 from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.labels.instances import decode_cityscapes
+from seglift.labels.space import IGNORE_TRAIN_ID
+from seglift.losses.panoptic_targets import panoptic_targets
 from seglift.metrics.instance_ap import InstanceAP
 from seglift.metrics.panoptic_quality import PanopticQuality
 from seglift.models.panoptic_output import PanopticOutput
@@ -21,36 +25,36 @@ SPACE = BUILTIN_SPACES["cityscapes"]
 SETTINGS = PanopticSettings(stuff_area=0, most=1000)
 
 
-def encode(raw: np.ndarray, number: np.ndarray) -> tuple[PanopticOutput, set[tuple[int, int]]]:
-    """Sure logits, a heatmap and exact offsets; and the instances (raw id, number) whose centres coincide.
-
-    Void is said to be road.
-    """
-    train = SPACE.to_train(SPACE.encode(raw, "truth")).astype(np.int64)
-    semantic = torch.nn.functional.one_hot(torch.from_numpy(np.where(train == 255, 0, train)), 19) * 30.0
-    heat, offset = np.zeros(raw.shape, np.float32), np.zeros((2, *raw.shape), np.float32)
-    rows, columns = np.indices(raw.shape)
-    at: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    for key in sorted(set(zip(raw[number > 0].tolist(), number[number > 0].tolist(), strict=True))):
-        mask = (raw == key[0]) & (number == key[1])
-        if train[mask][0] != 255:
-            y, x = rows[mask].mean(), columns[mask].mean()
-            heat = np.maximum(heat, np.exp(-((rows - round(y)) ** 2 + (columns - round(x)) ** 2) / (2 * 8**2)))
-            offset[0][mask], offset[1][mask] = y - rows[mask], x - columns[mask]
-            at.setdefault((round(y), round(x)), []).append(key)
-    output = PanopticOutput(
-        semantic.permute(2, 0, 1)[None], torch.from_numpy(heat)[None, None].float(), torch.from_numpy(offset)[None]
+def encode(raw: np.ndarray, number: np.ndarray) -> PanopticOutput:
+    """What a perfect network says: the targets of its training, and sure logits. Void is said to be road."""
+    label = SPACE.to_train(SPACE.encode(raw, "truth"))
+    targets = panoptic_targets(
+        torch.from_numpy(label)[None], torch.from_numpy(number.astype(np.int32))[None], SPACE.thing_train_ids
     )
-    return output, {key for keys in at.values() if len(keys) > 1 for key in keys}
+    classes = torch.from_numpy(np.where(label == IGNORE_TRAIN_ID, 0, label).astype(np.int64))
+    semantic = torch.nn.functional.one_hot(classes, SPACE.num_train).permute(2, 0, 1)[None] * 30.0
+    return PanopticOutput(semantic, targets.centre, targets.offset)
+
+
+def coinciding(output: PanopticOutput, raw: np.ndarray, number: np.ndarray) -> list[np.ndarray]:
+    """Masks of the instances of which several have their centre at one pixel, so that none can tell them apart."""
+    masks: dict[tuple[int, int], list[np.ndarray]] = {}
+    label = SPACE.to_train(SPACE.encode(raw, "truth"))
+    for value in np.unique(number + 1000 * raw.astype(int))[1:].tolist():
+        mask = (number + 1000 * raw.astype(int) == value) & (number > 0) & (label != IGNORE_TRAIN_ID)
+        if mask.any():
+            y, x = np.argwhere(mask)[0]
+            dy, dx = output.offset[0, :, y, x].tolist()
+            masks.setdefault((math.floor(y + dy + 0.5), math.floor(x + dx + 0.5)), []).append(mask)
+    return [mask for same in masks.values() if len(same) > 1 for mask in same]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 5, 7])
 def test_decoded_ground_truth_is_perfect(seed: int) -> None:
     frame = list(render_street(StreetConfig(frames=2, height=256, width=512, seed=seed)))[1]
     raw, number = decode_cityscapes(frame.instances, SPACE, "truth")
-    output, coinciding = encode(raw, number)
-    for key in coinciding:  # cannot be told apart by their centres: taken out of the truth
-        mask = (raw == key[0]) & (number == key[1])
+    output = encode(raw, number)
+    for mask in coinciding(output, raw, number):
         raw[mask], number[mask] = 0, 0
     (found,) = decode_panoptic(output, SPACE, SETTINGS)
     quality, precision = PanopticQuality.empty(SPACE), InstanceAP.empty(SPACE)
