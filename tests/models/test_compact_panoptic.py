@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from seglift.losses.panoptic import PanopticCriterion, PanopticLossConfig
 from seglift.models.compact_panoptic import CompactPanoptic
 from seglift.models.compact_unet import CompactUNet, image_places
 from seglift.models.panoptic_network import PanopticNetwork
@@ -72,3 +73,36 @@ def test_a_single_stage_is_refused() -> None:
     with pytest.raises(ValueError, match=r"at least 2 stages, got widths \[8\]"):
         CompactPanoptic(3, [8])
     assert CompactPanoptic(3, [8, 9]).panoptic(torch.rand(2, 3, 12, 16)).offset.shape == (2, 2, 12, 16)
+
+
+def test_it_learns_where_boxes_are() -> None:
+    """Four boxes in two images: after a few steps their centres are the peaks, and offsets lead to them."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, 48, 64, generator=generator) * 0.2
+    label, number = torch.zeros(2, 48, 64, dtype=torch.uint8), torch.zeros(2, 48, 64, dtype=torch.int32)
+    for n, (image, top, left, height, width) in enumerate(
+        [(0, 4, 6, 12, 20), (0, 26, 36, 14, 22), (1, 10, 8, 20, 10), (1, 12, 40, 22, 16)], start=1
+    ):
+        box = (image, slice(top, top + height), slice(left, left + width))
+        label[box], number[box] = 1, n
+        images[image, n % 3, box[1], box[2]] += 0.7
+    config = PanopticLossConfig(sigma=3.0, offset=0.1)
+    targets, criterion = config.targets(label, number, (1,)), PanopticCriterion(config)
+    torch.manual_seed(0)
+    network = CompactPanoptic(2, (12, 16, 24, 32), head=16)
+    optimiser = torch.optim.Adam(network.parameters(), 5e-3)
+    for _ in range(120):
+        optimiser.zero_grad()
+        criterion(network.panoptic(images), targets).backward()
+        optimiser.step()
+    output = network.panoptic(images)
+    assert (output.semantic.argmax(1) == label).float().mean() > 0.98
+    for image in range(2):
+        peaks = (targets.centre[image, 0] == 1).nonzero()
+        assert len(peaks) == 2
+        for y, x in peaks.tolist():
+            around = output.centre[image, 0, y - 5 : y + 6, x - 5 : x + 6]
+            assert divmod(int(around.argmax()), 11) in [(y, x) for y in range(3, 8) for x in range(3, 8)]
+            assert around.max() > 0.6
+    error = (output.offset - targets.offset).abs().mean(1, keepdim=True)[targets.offset_mask]
+    assert error.mean() < 1.5
