@@ -34,6 +34,7 @@ bench: $(VENV)/.installed  ## needs SEGLIFT_DATA, see benchmarks/RESULTS.md
 	$(BIN)/python benchmarks/class_index_speed.py
 	$(BIN)/python benchmarks/view_speed.py
 	$(BIN)/python benchmarks/synthesis_speed.py
+	$(BIN)/python benchmarks/panoptic_inference_speed.py
 
 clean:
 	rm -rf $(VENV) build src/*.egg-info seglift-demo .mypy_cache .ruff_cache .import_linter_cache
