@@ -46,14 +46,14 @@ def make_network(config):
     return network
 
 
-def write_model(folder, spoil=False):
+def write_model(folder, spoil=None):
     config = {
         "architecture": "compact_panoptic",
         "arguments": {"num_classes": 19, "widths": [8, 8, 12, 12, 16], "head": 8},
     }
     network = make_network(config)
-    if spoil:
-        network.offset[-1].bias.data.fill_(torch.nan)
+    if spoil is not None:
+        network.offset[-1].bias.data.fill_(spoil)
     metadata = segmentation_metadata(config, "cityscapes", SPACE.train_names, None)
     save_weights(folder / "best.safetensors", network.state_dict(), metadata)
     return folder
@@ -148,5 +148,6 @@ def test_what_is_refused(predict, model, tmp_path):
     assert not (tmp_path / "out").exists()
     predict().done()
     assert "stuff_area 4096 -> 0.0" in predict("--stuff-area", "0").error
-    write_model(model, spoil=True)
-    assert "NaN" in predict(out="broken").error
+    for number in (torch.nan, torch.inf):
+        write_model(model, spoil=number)
+        assert "NaN or infinite values" in predict(out="broken").error

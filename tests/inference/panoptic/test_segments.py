@@ -99,6 +99,16 @@ def test_equal_to_plain_loops(case) -> None:
     same(decoded, plain(found, settings))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@given(wild())
+def test_a_gpu_gives_the_same(case) -> None:
+    found, settings = case
+    (decoded,) = decode_panoptic(
+        PanopticOutput(found.semantic.cuda(), found.centre.cuda(), found.offset.cuda()), CITYSCAPES, settings
+    )
+    same(decoded, plain(found, settings))
+
+
 def test_two_cars_and_a_road() -> None:
     classes = np.array([[ROAD, CAR, CAR, CAR, CAR, CAR]])
     offset = torch.zeros(1, 2, 1, 6)

@@ -93,8 +93,10 @@ def _look(call: Callable[[Tensor], Output], image: Array8, config: PredictConfig
 
 
 def _require_numbers(where: str, *maps: Tensor) -> None:
-    if any(bool(torch.isnan(values).any()) for values in maps):
-        raise UserError(f"{where}: the model gives NaN, expected logits; its weights are broken, train it again")
+    if not all(bool(values.isfinite().all()) for values in maps):
+        raise UserError(
+            f"{where}: the model gives NaN or infinite values, expected numbers; its weights are broken, train it again"
+        )
 
 
 def _probability(logits: Tensor, own: Tensor) -> Array8:
