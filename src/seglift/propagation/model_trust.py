@@ -78,7 +78,7 @@ class ModelTrust:
         space, probabilities = self.labeller.space, self.labeller.probabilities(origin.image)[0]
         inside = ~grow(boundary(origin.labels), 1)[0] & (origin.labels[0] != space.unknown_index)
         confusion = torch.zeros(space.num_indices, len(probabilities))
-        for index in origin.labels[0][inside].unique().tolist():
+        for index in torch.bincount(origin.labels[0][inside]).nonzero()[:, 0].tolist():
             confusion[index] = probabilities[:, inside & (origin.labels[0] == index)].sum(1).cpu()
         with self._lock:
             self._known[id(origin)] = origin, confusion
