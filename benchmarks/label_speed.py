@@ -1,12 +1,14 @@
 """Speed and memory of ``seglift label --method motion`` at 2048x1024 against the bare library calls (DESIGN, budgets).
 
     python benchmarks/label_speed.py [--frames 41] [--repeats 5] [--presets medium fast] [--memory 100 1000]
+    python benchmarks/label_speed.py --presets --methods motion inpaint refine --model RUN [--refiner RUN] --frames 21
 
 A clip of $SEGLIFT_DATA/camvid/dense_a is enlarged to 2048x1024 in a temporary folder. The bare serial sum is what no
 labelling can do without, one call after the other: decode each frame, one DIS flow each way per adjacent pair, the
 remaps that carry map and label from both sides, three PNGs a frame. Both run in a process of their own with the same
 number of threads, in turn, and the ratio of wall times is taken pair by pair; the median counts. ``--memory`` compares
 the peak memory of long clips (the same frames again under new names), one keyframe in all of them included.
+``--methods`` gives frames/s and peak memory of whole commands in turn, with a model and a refiner that are trained.
 """
 
 from __future__ import annotations
@@ -87,13 +89,17 @@ def timed(command: list[str], threads: int) -> tuple[float, int]:
     return time.monotonic() - begin, usage.ru_maxrss * 1024
 
 
-def label_command(folder: Path, preset: str) -> list[str]:
+def label_command(folder: Path, *options: str) -> list[str]:
     """``seglift label`` on the clip, from nothing."""
     return [
         *(sys.executable, "-m", "seglift", "label", str(folder / "images"), "--labels", str(folder / "labels")),
-        *("--space", "camvid11", "--method", "motion", "--motion", f"dis:{preset}"),
-        *("--out", str(folder / "out"), "--overwrite"),
+        *("--space", "camvid11", *options, "--out", str(folder / "out"), "--overwrite"),
     ]
+
+
+def motion_command(folder: Path, preset: str) -> list[str]:
+    """The same by motion alone, with a preset of DIS."""
+    return label_command(folder, "--method", "motion", "--motion", f"dis:{preset}")
 
 
 def measure_speed(folder: Path, presets: list[str], repeats: int, threads: int) -> None:
@@ -105,7 +111,7 @@ def measure_speed(folder: Path, presets: list[str], repeats: int, threads: int) 
         for _ in range(repeats):
             bare = [sys.executable, __file__, "--bare", str(folder), str(PRESETS[preset]), str(threads)]
             reference, _ = timed(bare, threads)
-            wall, _ = timed(label_command(folder, preset), threads)
+            wall, _ = timed(motion_command(folder, preset), threads)
             ratios.append(wall / reference)
             walls.append((wall, reference))
             stages = json.loads((folder / "out" / "timing.json").read_text())
@@ -114,13 +120,31 @@ def measure_speed(folder: Path, presets: list[str], repeats: int, threads: int) 
         print("  last run:", stages["seconds"])
 
 
+def measure_methods(folder: Path, given: argparse.Namespace) -> None:
+    """Prints frames/s and peak memory of each method, and of refine with a trained network where one is given."""
+    ways = {method: ["--method", method] for method in given.methods}
+    for method in set(ways) - {"motion"}:
+        ways[method] += ["--model", given.model]
+    if given.refiner is not None:
+        ways["refine + network"] = [*ways["refine"], "--refiner", given.refiner]
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    peaks: dict[str, float] = {}
+    for _ in range(given.repeats):
+        for name, options in ways.items():
+            wall, peaks[name] = timed(label_command(folder, *options), given.threads)
+            rates[name].append(given.frames / wall)
+    for name, all_rates in rates.items():
+        spread, peak = ", ".join(f"{rate:.2f}" for rate in all_rates), peaks[name] / 2**20
+        print(f"{name}: {statistics.median(all_rates):.2f} frames/s (all: {spread}), peak {peak:.0f} MiB")
+
+
 def measure_memory(counts: list[int], threads: int) -> None:
     """Prints the peak memory for clips of each length: a keyframe every 20 frames, and one keyframe in all."""
     for every in (20, None):
         for count in counts:
             with tempfile.TemporaryDirectory() as name:
                 make_clip(Path(name), count, every)
-                wall, peak = timed(label_command(Path(name), "fast"), threads)
+                wall, peak = timed(motion_command(Path(name), "fast"), threads)
             what = f"keyframe every {every}" if every else "one keyframe"
             print(f"{count} frames, {what}: peak {peak / 2**20:.0f} MiB, {count / wall:.2f} frames/s", flush=True)
 
@@ -133,15 +157,24 @@ def main() -> None:
     parser.add_argument("--presets", nargs="*", default=["medium", "fast"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory", type=int, nargs="*", default=[])
+    parser.add_argument("--methods", nargs="*", default=[], choices=("motion", "semantic", "inpaint", "refine"))
+    parser.add_argument("--model", help="a trained model, for --methods other than motion")
+    parser.add_argument("--refiner", help="a refiner trained for that model, for --methods refine")
     parser.add_argument("--bare", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bare:
         bare_sum(Path(options.bare[0]), int(options.bare[1]), int(options.bare[2]))
         return
+    if options.model is None and set(options.methods) - {"motion"}:
+        parser.error("--methods other than motion need --model")
+    if options.refiner is not None and "refine" not in options.methods:
+        parser.error("--refiner needs --methods refine")
     with tempfile.TemporaryDirectory() as name:
+        make_clip(Path(name), options.frames, 20)
         if options.presets:
-            make_clip(Path(name), options.frames, 20)
             measure_speed(Path(name), options.presets, options.repeats, options.threads)
+        if options.methods:
+            measure_methods(Path(name), options)
     if options.memory:
         measure_memory(options.memory, options.threads)
 
