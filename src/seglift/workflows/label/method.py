@@ -1,13 +1,12 @@
-"""What a method is made of: how labels are carried from one frame to the next, and how one frame's are decided."""
+"""What a method is: how labels are carried from one frame to the next, and how one frame's are decided."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from seglift.base.files import fingerprint_values
 from seglift.labels.space import LabelSpace
 from seglift.motion.estimator import MotionEstimator
 from seglift.propagation.fuse import Fused, fuse_motion, know_nothing
@@ -16,16 +15,13 @@ from seglift.propagation.inpaint import Inpaint
 from seglift.propagation.motion_only import MotionOnly
 from seglift.propagation.nearest import take_nearest
 from seglift.propagation.register import Registered
-from seglift.propagation.semantic_only import PAPER_THRESHOLD, SemanticLabeller
+from seglift.propagation.semantic_only import SemanticLabeller
 from seglift.propagation.state import Propagator
 from seglift.propagation.traverse import BothSides
-from seglift.workflows.input_identity import fingerprint_model
-from seglift.workflows.label.config import KEYFRAMES, NO_CHECKPOINT
-from seglift.workflows.label.plan import LabelPlan
+from seglift.workflows.label.config import NO_CHECKPOINT
 
 if TYPE_CHECKING:  # networks are slow to import, and motion needs none
     from seglift.propagation.refiner import Refiner
-    from seglift.workflows.label.auto_model import ClipModel
 
 
 @dataclass(frozen=True)
@@ -77,51 +73,6 @@ class MethodOptions(Protocol):
     @property
     def device(self) -> str:
         """Where tensors lie."""
-
-
-def make_method(plan: LabelPlan, work: Path, estimator: MotionEstimator) -> Method:
-    """Makes the method that the plan's options ask for; trains or loads its model first.
-
-    Args:
-        plan: the checked inputs.
-        work: folder of the run, where a trained model is kept.
-        estimator: of motion.
-
-    Raises:
-        UserError: a model cannot be had.
-    """
-    config, space, size = plan.config, plan.space, plan.clip.frames.size
-    if config.method == "motion":
-        return motion_method(config, space, size)
-    from seglift.workflows.label.auto_model import get_clip_model
-
-    clip_model = get_clip_model(plan, work)
-    if config.method == "refine" and config.refiner == KEYFRAMES:
-        return _refined_by_keyframes(plan, work, estimator, clip_model)
-    threshold = PAPER_THRESHOLD if config.settings == "paper" else None
-    labeller = SemanticLabeller(clip_model.model, space)
-    refiner = get_refiner(config, labeller)
-    method = model_method(config, labeller, threshold, estimator, refiner)
-    if refiner is None:
-        return replace(method, fingerprint=clip_model.fingerprint, about_model=clip_model.about)
-    digest = fingerprint_model(config.refiner)
-    about = clip_model.about | {"refiner": {"spec": config.refiner, "sha256": digest, **refiner.about}}
-    return replace(method, fingerprint=fingerprint_values(clip_model.fingerprint, digest), about_model=about)
-
-
-def _refined_by_keyframes(plan: LabelPlan, work: Path, estimator: MotionEstimator, clip_model: ClipModel) -> Method:
-    from seglift.inference.class_features import ClassFeatures
-    from seglift.workflows.label.keyframe_refiner import get_keyframe_refiner
-
-    clip_model = replace(clip_model, model=ClassFeatures(clip_model.model))
-    learnt = get_keyframe_refiner(plan, work, estimator, clip_model)
-    labeller = SemanticLabeller(clip_model.model, plan.space)
-    method = model_method(plan.config, labeller, None, estimator, learnt.refiner)
-    fingerprint = clip_model.fingerprint
-    if learnt.refiner is not None:
-        fingerprint = fingerprint_values(fingerprint, learnt.fingerprint)
-    about = clip_model.about | {"refiner": {"spec": KEYFRAMES, **learnt.about}}
-    return replace(method, fingerprint=fingerprint, about_model=about)
 
 
 def get_refiner(options: MethodOptions, labeller: SemanticLabeller) -> Refiner | None:

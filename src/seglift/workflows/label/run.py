@@ -25,10 +25,11 @@ from seglift.propagation.spill import Spill
 from seglift.propagation.state import Origin
 from seglift.propagation.traverse import BothSides, Gap, Walker
 from seglift.report.contents import MethodResult
+from seglift.workflows.label.clip_method import make_method
 from seglift.workflows.label.config import LabelConfig
 from seglift.workflows.label.frame_cache import FrameCache
 from seglift.workflows.label.keyframe_evidence import FOLDER, KeyframeEvidence, compare_keyframes
-from seglift.workflows.label.method import Method, make_method
+from seglift.workflows.label.method import Method
 from seglift.workflows.label.output import GAP_PREFIX, FrameResult, LabelOutput
 from seglift.workflows.label.plan import LabelPlan, make_plan
 from seglift.workflows.label.report import summarise, write_page, write_tables, write_timing
