@@ -64,8 +64,8 @@ def test_instances_agree_with_labels_and_filled_pixels_are_plain(exact, more, sy
         _, ids, carried = moving.world("ab".index(pair["clip"]))
         columns = np.arange(moving.width) + moving.speed * pair["k"]
         outside = (columns < 0) | (columns >= moving.width)
-        # What was out of view came from the model: no instance, though it may be of a thing. The product's vote lets the
-        # replicated border stand against a model as unsure as this one of random weights.
+        # What was out of view came from the model: no instance, though it may be of a thing. The product's vote lets
+        # the replicated border stand against a model as unsure as this one of random weights.
         border = moving.part(carried, 4)[:, columns.clip(0, moving.width - 1)]
         replicated = (instances == border) & ("paper" not in more)
         assert ((instances < 1000) | replicated)[:, outside].all()
