@@ -62,6 +62,16 @@ def test_instances_need_a_label(tmp_path: Path, frames: Path, save_labels):
         open_clip(frames, labels)
 
 
+@pytest.mark.parametrize(
+    "names", [("f1.png", "f3.png", "f9.png"), ("f1_labelIds.png", "f1_instanceIds.png", "f3_instanceIds.png")]
+)
+def test_instances_in_a_folder_of_their_own(tmp_path: Path, frames: Path, save_labels, names: tuple[str, ...]):
+    labels = save_labels(tmp_path / "labels", ["f1.png", "f2.png", "f2_instanceIds.png"])
+    folder = save_labels(tmp_path / "instances", names)
+    found = {key.index: key.instances for key in open_clip(frames, labels, instances=folder).keyframes}
+    assert found == {1: folder / next(name for name in names if name in ("f1.png", "f1_instanceIds.png")), 2: None}
+
+
 def test_a_label_of_no_frame_is_named_with_an_example(tmp_path: Path, frames: Path, save_labels):
     labels = save_labels(tmp_path / "labels", ["f1.png", "g1.png"])
     with pytest.raises(UserError, match=r"g1\.png .*belongs to no frame .*f0"):

@@ -52,6 +52,7 @@ def test_only_the_end_of_a_stem_is_dropped_and_only_once():
 def test_instances_and_companions():
     assert instance_stem("a_gtFine_instanceIds") == instance_stem("a_gtCoarse_instanceIds") == "a"
     assert instance_stem("a_instanceIds") == "a"
+    assert instance_stem("a_gtFine_panoptic") == instance_stem("a_panoptic") == "a"
     assert instance_stem("a_labelIds") is None
     assert is_companion("a_gtFine_color")
     assert not is_companion("a_colors")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class Keyframe:
     Attributes:
         index: of the frame in the clip, from 0.
         label: the label PNG.
-        instances: the instance PNG (Cityscapes encoding), None where there is none.
+        instances: the instance PNG, None where there is none.
     """
 
     index: int
@@ -41,7 +41,12 @@ class Clip:
     first: int = 0
 
 
-def open_clip(frames: Path, labels: Path | None, cut: tuple[int | None, int | None] | None = None) -> Clip:
+def open_clip(
+    frames: Path,
+    labels: Path | None,
+    cut: tuple[int | None, int | None] | None = None,
+    instances: Path | None = None,
+) -> Clip:
     """Opens frames with the labels that belong to them.
 
     Args:
@@ -49,10 +54,13 @@ def open_clip(frames: Path, labels: Path | None, cut: tuple[int | None, int | No
         labels: a folder of label PNGs, paired by :func:`pair_labels`; None opens the frames alone.
         cut: half-open range ``(A, B)`` of frames to keep, None for an open end; frames are cut first, and labels of
             frames that are cut away are left out silently.
+        instances: a folder of the keyframes' instance PNGs, those of other frames left out silently: ``*_instanceIds``
+            where there are any, else all are taken for instances; None takes the ``*_instanceIds`` beside the labels.
 
     Raises:
         UserError: frames or labels cannot be opened, a label belongs to no frame of the uncut source or two to one
-            frame, instances come without a label, the cut is empty or out of range, or no label is left.
+            frame, instances beside the labels come without a label, the cut is empty or out of range, or no label is
+            left.
     """
     source = open_frames(frames)
     kept = source if cut is None else cut_frames(source, *cut)
@@ -60,14 +68,9 @@ def open_clip(frames: Path, labels: Path | None, cut: tuple[int | None, int | No
     if labels is None:
         return Clip(kept, (), first)
     drawn = pair_labels(source.stems, labels)
-    instances = _pair(source.stems, _label_files(labels)[1], labels, allow_unmatched=False)
-    for index, path in instances.items():
-        if index not in drawn:
-            raise UserError(
-                f"{path} has no label PNG beside it, every keyframe needs one; add the label or remove the file"
-            )
+    told = _instances_beside(source.stems, labels, drawn) if instances is None else _instances_in(source, instances)
     keyframes = tuple(
-        Keyframe(index - first, label, instances.get(index))
+        Keyframe(index - first, label, told.get(index))
         for index, label in sorted(drawn.items())
         if 0 <= index - first < len(kept)
     )
@@ -77,6 +80,21 @@ def open_clip(frames: Path, labels: Path | None, cut: tuple[int | None, int | No
             f"({kept.stems[0]} to {kept.stems[-1]}); widen --frames or label a frame inside"
         )
     return Clip(kept, keyframes, first)
+
+
+def _instances_beside(stems: Sequence[str], labels: Path, drawn: Container[int]) -> dict[int, Path]:
+    found = _pair(stems, _label_files(labels)[1], labels, allow_unmatched=False)
+    for index, path in found.items():
+        if index not in drawn:
+            raise UserError(
+                f"{path} has no label PNG beside it, every keyframe needs one; add the label or remove the file"
+            )
+    return found
+
+
+def _instances_in(source: Frames, folder: Path) -> dict[int, Path]:
+    plain, named = _label_files(folder)
+    return _pair(source.stems, named or plain, folder, allow_unmatched=True)
 
 
 def pair_labels(stems: Sequence[str], folder: Path, allow_unmatched: bool = False) -> dict[int, Path]:

@@ -6,7 +6,7 @@ import re
 
 FRAME_SUFFIX = "_leftImg8bit"
 LABEL_SUFFIXES = ("_gtFine_labelIds", "_gtCoarse_labelIds", "_labelIds", "_L", FRAME_SUFFIX)
-INSTANCE_SUFFIXES = ("_gtFine_instanceIds", "_gtCoarse_instanceIds", "_instanceIds")
+INSTANCE_SUFFIXES = ("_gtFine_instanceIds", "_gtCoarse_instanceIds", "_instanceIds", "_gtFine_panoptic", "_panoptic")
 COMPANION_SUFFIXES = ("_color", "_labelTrainIds", "_instanceTrainIds")
 """Files that public data sets keep beside the labels and that are neither labels nor instances."""
 
@@ -49,7 +49,7 @@ def label_stem(stem: str) -> str:
 
 
 def instance_stem(stem: str) -> str | None:
-    """The matching stem of an instance PNG, its ``_instanceIds`` suffix dropped; None when ``stem`` names none."""
+    """The matching stem of an instance PNG, its ``_instanceIds`` or ``_panoptic`` dropped; None where it names none."""
     return _drop(stem, INSTANCE_SUFFIXES)
 
 
