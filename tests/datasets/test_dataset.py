@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source
 from seglift.datasets.derived import Fitted, IndexedLabel, MappedLabel, Resized
 from seglift.datasets.nyuv2_mat import ClassMap, MatImage, MatLabel
 from seglift.labels.builtin import BUILTIN_SPACES
+from seglift.labels.space import LabelSpace
 from seglift.labels.writing import write_png
+from seglift.training.images.in_space import in_space
 
 SPACE = BUILTIN_SPACES["cityscapes"]
 SOURCES: dict[str, Callable[[Path], Source]] = {
@@ -80,3 +83,36 @@ def test_instance_files_without_reader_are_counted() -> None:
     assert note_unread_instances([bare, other, other]) == (
         "the instance files of 2 images are in an encoding that is not read here",
     )
+
+
+def with_instances(path: Path, encoding: str | None, space: LabelSpace = SPACE) -> tuple[Dataset, Item]:
+    item = Item("a", ImageFile(path), LabelFile(path, SPACE), path)
+    return Dataset("toy", path.parent, "train", space, (item,), instance_encoding=encoding), item
+
+
+def test_objects_of_all_classes_have_numbers_of_their_own(tmp_path: Path) -> None:
+    values = np.array([[7, 26, 26000, 26001], [24000, 24000, 26001, 33]], np.uint16)
+    write_png(tmp_path / "a.png", values)
+    dataset, item = with_instances(tmp_path / "a.png", "cityscapes")
+    assert dataset.has_instances(item)
+    found = dataset.read_instances(item)
+    assert found is not None and found.dtype == np.uint16
+    np.testing.assert_array_equal(found, [[0, 0, 2, 3], [1, 1, 3, 0]])
+    write_png(tmp_path / "a.png", np.array([[26 << 8, 26 << 8 | 3, 24 << 8 | 3]], np.uint16))
+    dataset, item = with_instances(tmp_path / "a.png", "kitti")
+    np.testing.assert_array_equal(dataset.read_instances(item), [[0, 2, 1]])
+
+
+def test_files_that_nothing_reads_are_no_instances(tmp_path: Path) -> None:
+    dataset, item = with_instances(tmp_path / "a.png", None)
+    assert not dataset.has_instances(item)
+    assert dataset.read_instances(item) is None
+
+
+def test_labels_that_are_read_as_those_of_another_space_keep_their_instances(tmp_path: Path) -> None:
+    write_png(tmp_path / "a.png", np.array([[26000, 30001, 7]], np.uint16))  # a trailer is in no other space
+    dataset, item = with_instances(tmp_path / "a.png", "cityscapes")
+    mapped = in_space(dataset, BUILTIN_SPACES["camvid11"], quiet=True)
+    np.testing.assert_array_equal(mapped.read_instances(mapped.items[0]), [[1, 2, 0]])
+    with pytest.raises(UserError, match="30"):
+        replace(dataset, space=BUILTIN_SPACES["camvid11"]).read_instances(item)

@@ -149,3 +149,15 @@ def test_impossible_values(values: dict[str, float]) -> None:
     (name,) = values
     with pytest.raises(UserError, match=rf"{name} is .*, expected a number"):
         PanopticLossConfig(**values)
+
+
+def test_class_weights_multiply_the_cross_entropy_alone() -> None:
+    output, targets, _ = example()
+    weights = [1.0, 2.0, 0.5, 3.0]
+    terms, plain = (
+        PanopticCriterion(CONFIG, weights).terms(output, targets),
+        PanopticCriterion(CONFIG).terms(output, targets),
+    )
+    expected = hardest_cross_entropy(output.semantic, targets.label, 0.2, weights, targets.label_weight)
+    assert terms["semantic"].item() == pytest.approx(expected.item())
+    assert all(torch.equal(terms[name], plain[name]) for name in ("centre", "offset"))

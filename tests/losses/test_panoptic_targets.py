@@ -163,3 +163,18 @@ def test_what_does_not_fit() -> None:
     for wrong in (-1, 65536):
         with pytest.raises(ValueError, match=r"of 0\.\.65535 expected, got"):
             panoptic_targets(label, torch.full((1, 4, 4), wrong), THINGS)
+
+
+def test_images_whose_instances_are_not_known_count_for_classes_alone() -> None:
+    label = np.full((2, 4, 5), 2, np.uint8)
+    label[:, 0] = 0
+    number = np.ones((2, 4, 5), np.int32)
+    known = torch.tensor([True, False])
+    result = panoptic_targets(torch.from_numpy(label), torch.from_numpy(number), THINGS, sigma=1.0, known=known)
+    alone = targets(label[:1], number[:1], sigma=1.0)
+    for name in ("label_weight", "centre", "centre_mask", "offset", "offset_mask"):
+        assert torch.equal(getattr(result, name)[:1], getattr(alone, name)), name
+        assert not getattr(result, name)[1].count_nonzero() or name == "label_weight"
+    assert (result.label_weight[1] == 1).all()
+    with pytest.raises(ValueError, match=r"known \[2\] expected"):
+        panoptic_targets(torch.from_numpy(label), torch.from_numpy(number), THINGS, known=known[:1])

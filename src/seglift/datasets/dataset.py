@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
+from seglift.labels.instances import INSTANCE_READERS, Array16
+from seglift.labels.packed import find_distinct
 from seglift.labels.reading import read_image, read_label
 from seglift.labels.space import Array8, LabelSpace
 from seglift.video.fingerprint import sample_fingerprint
@@ -111,6 +115,7 @@ class Dataset:
         problems: what was left out while opening because something is missing or wrong, one line each.
         instance_encoding: which of ``labels.instances.INSTANCE_READERS`` reads the items' instance files; None where
             none of them does.
+        instance_space: label space of the instance files where it differs from that of the labels.
     """
 
     name: str
@@ -122,6 +127,27 @@ class Dataset:
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     instance_encoding: str | None = None
+    instance_space: LabelSpace | None = None
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def has_instances(self, item: Item) -> bool:
+        """Whether :meth:`read_instances` has a file to read."""
+        return item.instances is not None and self.instance_encoding in INSTANCE_READERS
+
+    def read_instances(self, item: Item) -> Array16 | None:
+        """Numbers of the objects of an item, uint16 [H, W]: 1, 2, ..., no two objects alike whatever their class.
+
+        0 is where a pixel belongs to no single object. None where there is no file that can be read, see
+        :meth:`has_instances`.
+
+        Raises:
+            UserError: the file cannot be read, or has ids that the label space lacks.
+        """
+        if item.instances is None or self.instance_encoding not in INSTANCE_READERS:
+            return None
+        raw, number = INSTANCE_READERS[self.instance_encoding](item.instances, self.instance_space or self.space)
+        found = find_distinct((raw.astype(np.int32) << 16) | number)
+        single = (found.values & 0xFFFF) > 0
+        return found.spread(np.where(single, np.cumsum(single), 0).astype(np.uint16)).astype(np.uint16, copy=False)

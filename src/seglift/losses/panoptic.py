@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seglift.losses.ohem import HardestPixels
 from seglift.losses.panoptic_targets import PanopticTargets, panoptic_targets
-from seglift.losses.pixels import divide, full_precision, is_number, require
+from seglift.losses.pixels import ClassWeights, divide, full_precision, is_number, require
 
 TERMS = ("semantic", "centre", "offset")
 """What :meth:`PanopticCriterion.counts` counts."""
@@ -68,9 +68,11 @@ class PanopticLossConfig:
         require(is_number(self.small_area, 0), "small_area", self.small_area, "a number of pixels, at least 0")
         require(is_number(self.sigma, 0.1, 1000), "sigma", self.sigma, "a number of pixels, 0.1..1000")
 
-    def targets(self, label: Tensor, number: Tensor, things: Sequence[int]) -> PanopticTargets:
+    def targets(
+        self, label: Tensor, number: Tensor, things: Sequence[int], known: Tensor | None = None
+    ) -> PanopticTargets:
         """See :func:`~seglift.losses.panoptic_targets.panoptic_targets`."""
-        return panoptic_targets(label, number, things, self.sigma, self.small_area, self.small_weight)
+        return panoptic_targets(label, number, things, self.sigma, self.small_area, self.small_weight, known)
 
 
 def centre_loss(
@@ -122,10 +124,14 @@ class PanopticCriterion:
 
     Args:
         config: weights of the terms.
+        class_weights: float [C], >= 0, of the cross-entropy; None for all 1.
+
+    Raises:
+        UserError: class weights that are none.
     """
 
-    def __init__(self, config: PanopticLossConfig) -> None:
-        self.config, self.semantic = config, HardestPixels(config.share)
+    def __init__(self, config: PanopticLossConfig, class_weights: ClassWeights | None = None) -> None:
+        self.config, self.semantic = config, HardestPixels(config.share, class_weights)
 
     def counts(self, targets: PanopticTargets, pixel_weights: Tensor | None = None) -> Tensor:
         """What each of :data:`TERMS` is divided by, from the targets alone; float64 [3]."""

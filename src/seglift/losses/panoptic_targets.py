@@ -80,8 +80,9 @@ def panoptic_targets(
     sigma: float = 8.0,
     small_area: int = 64 * 64,
     small_weight: float = 3.0,
+    known: Tensor | None = None,
 ) -> PanopticTargets:
-    """Targets of images whose instances are known.
+    """Targets of images whose classes are known, and whose instances may be.
 
     A pixel of a thing class without number is of a crowd or group: its class counts, but neither heatmap nor offset.
     Numbers of other pixels are ignored.
@@ -94,6 +95,8 @@ def panoptic_targets(
         sigma: standard deviation of a centre's Gaussian, pixels.
         small_area: pixels below which an instance is small.
         small_weight: weight of the classes on small instances; 1 elsewhere.
+        known: bool [B], whether the instances of an image are known; the others count for the classes alone, since
+            centres that nobody drew would also be hot around their things. None: all are.
 
     Returns:
         Targets beside ``label``.
@@ -103,15 +106,22 @@ def panoptic_targets(
     """
     if label.ndim != 3 or number.shape != label.shape:
         raise ValueError(f"label and number [B,H,W] expected, got {tuple(label.shape)} and {tuple(number.shape)}")
+    if known is not None and known.shape != label.shape[:1]:
+        raise ValueError(f"known [{len(label)}] expected, got {tuple(known.shape)}")
     is_thing = _thing_mask(label, things)
     on_instance = is_thing & (number.int() != 0)
+    if known is not None:
+        on_instance &= known[:, None, None]
     instances = find_instances(label, number, on_instance)
     weights = torch.where(instances.area < small_area, small_weight, 1.0)
+    centre_mask = (label != IGNORE) & (on_instance | ~is_thing)
+    if known is not None:
+        centre_mask &= known[:, None, None]
     return PanopticTargets(
         label,
         instances.spread(weights, 1.0),
         draw_centres(instances, sigma)[:, None],
-        ((label != IGNORE) & (on_instance | ~is_thing))[:, None],
+        centre_mask[:, None],
         _offsets(instances, on_instance),
         on_instance[:, None],
     )

@@ -234,3 +234,18 @@ def test_reduced_labels_take_the_pixel_nearest() -> None:
 def test_impossible_values(values: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         AugmentationConfig(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_instances_move_with_the_labels(seed: int) -> None:
+    sample = painted()
+    numbers = np.where(sample.label == 2, np.uint16(700), sample.label)
+    size = (70, 90) if seed % 2 else (40, 50)  # some crops reach outside
+    view = random_view(replace(sample, instances=numbers), size, GEOMETRY, np.random.default_rng(seed))
+    assert view.instances is not None and view.instances.dtype == torch.int32
+    label = view.label.int()
+    expected = torch.where(label == 2, 700, torch.where(label == 255, 0, label))
+    assert torch.equal(view.instances, expected.int())
+    plain = random_view(sample, size, GEOMETRY, np.random.default_rng(seed))
+    assert plain.instances is None
+    assert torch.equal(plain.image, view.image)

@@ -100,3 +100,29 @@ def test_nothing_that_can_be_read_is_an_error(dataset, tmp_path):
         (tmp_path / f"{number}.png").write_bytes(b"")
     with pytest.raises(UserError, match="not one image"):
         DatasetSamples([dataset], tmp_path / "skipped.txt")[0]
+
+
+def with_instances(dataset, path):
+    first, *rest = dataset.items
+    return replace(dataset, items=(replace(first, instances=path), *rest), instance_encoding="cityscapes")
+
+
+def test_instances_are_read_where_they_are_asked_for(dataset, tmp_path):
+    numbers = np.zeros((4, 6), np.uint16)
+    numbers[1:3, 2:4] = 1000
+    Image.fromarray(numbers).save(tmp_path / "instances.png")
+    dataset = with_instances(dataset, tmp_path / "instances.png")
+    plain, samples = DatasetSamples([dataset]), DatasetSamples([dataset], instances=True)
+    assert plain[0].instances is None
+    np.testing.assert_array_equal(samples[0].instances, (numbers > 0).astype(np.uint16))
+    assert samples[1].instances is None
+    before = plain.fingerprint(), samples.fingerprint()
+    Image.fromarray(numbers * 0 + 1000).save(tmp_path / "instances.png")
+    assert plain.fingerprint() == before[0]
+    assert samples.fingerprint() != before[1]
+
+
+def test_instances_of_another_size_are_the_users_error(dataset, tmp_path):
+    Image.fromarray(np.zeros((4, 5), np.uint16)).save(tmp_path / "instances.png")
+    with pytest.raises(UserError, match=r"instances\.png is not of the size"):
+        DatasetSamples([with_instances(dataset, tmp_path / "instances.png")], instances=True)[0]

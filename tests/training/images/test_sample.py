@@ -46,3 +46,15 @@ def test_wrong_shapes_are_refused() -> None:
         Sample(image, label.T)
     with pytest.raises(ValueError, match="weight"):
         Sample(image, label, np.ones((2, 2), np.float32))
+
+
+def test_instances_shrink_with_the_labels_and_are_part_of_the_fingerprint() -> None:
+    label = np.tile(np.arange(80, dtype=np.uint8) // 20, (40, 1))
+    image = np.zeros((40, 80, 3), np.uint8)
+    sample = Sample(image, label, instances=label.astype(np.uint16) * 300)
+    small = shrink(sample, 20)
+    assert small.instances is not None
+    assert np.array_equal(small.instances, small.label.astype(np.uint16) * 300)
+    assert Sample(image, label).fingerprint() != sample.fingerprint()
+    with pytest.raises(ValueError, match="instances uint16"):
+        Sample(image, label, instances=np.zeros((40, 79), np.uint16))

@@ -71,12 +71,15 @@ class View:
         label: uint8 [h, w] train ids; 255 outside.
         weight: float32 [h, w]; 1 where the sample has no weights.
         places: float32 [2, h, w]: x and y of each pixel in the whole image, -1..1 inside.
+        instances: int32 [h, w], numbers of single objects, 0 where there is none and outside; None where the sample has
+            none.
     """
 
     image: Tensor
     label: Tensor
     weight: Tensor
     places: Tensor
+    instances: Tensor | None = None
 
 
 def random_view(
@@ -89,10 +92,10 @@ def random_view(
     """A random view of ``sample``, in the order of Zhu et al.'s released training: scale, crop, flip, jitter, blur.
 
     Scaling and cropping are one resampling of the part of the image that the crop shows. Images are resampled bicubic
-    with antialiasing, labels by the pixel nearest. A crop with a point lies anywhere within the image where it shows
-    the point, each place equally likely. The released code draws the crop's first pixel from [c - w, c] and then moves
-    it inside the image, which shows points near the border mostly in the one crop that touches it, and can miss the
-    point by a pixel. An image smaller than the crop is centred, the rest is the mean colour and 255.
+    with antialiasing, labels and instances by the pixel nearest. A crop with a point lies anywhere within the image
+    where it shows the point, each place equally likely. The released code draws the crop's first pixel from [c - w, c]
+    and then moves it inside the image, which shows points near the border mostly in the one crop that touches it, and
+    can miss the point by a pixel. An image smaller than the crop is centred, the rest is the mean colour and 255.
 
     Args:
         sample: image and labels [H, W].
@@ -120,7 +123,9 @@ def random_view(
     columns, rows = _places(left, window[1], size[1], width), _places(top, window[0], size[0], height)
     places = torch.empty(2, *size)
     places[0], places[1] = columns.flip(0) if flip else columns, rows[:, None]
-    return View(_planes(image), label, weight, places)
+    numbers = sample.instances
+    instances = None if numbers is None else _resize_nearest(_cut(numbers, box, 0), size, flip).int()
+    return View(_planes(image), label, weight, places, instances)
 
 
 def _change_colors(image: ImageF, config: AugmentationConfig, generator: np.random.Generator) -> None:

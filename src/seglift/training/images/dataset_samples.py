@@ -6,16 +6,17 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values
 from seglift.base.progress import say
 from seglift.datasets.dataset import Dataset, Item
 from seglift.labels.reading import read_gray
-from seglift.labels.space import LabelSpace
+from seglift.labels.space import Array8
 from seglift.training.images.sample import Sample
 from seglift.video.fingerprint import sample_fingerprint
 
@@ -32,14 +33,15 @@ class DatasetSamples(Sequence[Sample]):
         skip_corrupt: a file that lists the images of unreadable items, one a line. Asked for by its number, an item
             that can't be read gives the next that can; :meth:`find` substitutes nothing. None: an unreadable item is
             an error.
+        instances: read the objects of the items, too, where there are instance files.
 
     Raises:
         UserError: a dataset has no labelled item.
     """
 
-    def __init__(self, datasets: Sequence[Dataset], skip_corrupt: Path | None = None) -> None:
-        self.skip_corrupt = skip_corrupt
-        self._places: list[tuple[LabelSpace, Item]] = []
+    def __init__(self, datasets: Sequence[Dataset], skip_corrupt: Path | None = None, instances: bool = False) -> None:
+        self.skip_corrupt, self.instances = skip_corrupt, instances
+        self._places: list[tuple[Dataset, Item]] = []
         self._numbers: list[dict[int, int]] = []
         for dataset in datasets:
             labelled = [number for number, item in enumerate(dataset.items) if item.label is not None]
@@ -49,7 +51,7 @@ class DatasetSamples(Sequence[Sample]):
                     " choose another split or folder"
                 )
             self._numbers.append({number: len(self._places) + n for n, number in enumerate(labelled)})
-            self._places += [(dataset.space, dataset.items[number]) for number in labelled]
+            self._places += [(dataset, dataset.items[number]) for number in labelled]
 
     def number_of(self, source: int, item: int) -> int:
         """The sample's number of item ``item`` of dataset ``source``."""
@@ -77,9 +79,9 @@ class DatasetSamples(Sequence[Sample]):
         Raises:
             UserError: it cannot be read, and corrupt items are not skipped.
         """
-        space, item = self._places[number]
+        dataset, item = self._places[number]
         try:
-            return _read(space, item)
+            return _read(dataset, item, self.instances)
         except UserError as error:
             if self.skip_corrupt is None:
                 raise with_advice(error) from error
@@ -99,16 +101,18 @@ class DatasetSamples(Sequence[Sample]):
                 _list_once(self.skip_corrupt, str(self._places[self.number_of(source, item)][1].image))
 
     def fingerprint(self) -> str:
-        """64 hexadecimal digits over names and content of all images, labels and confidence maps.
+        """64 hexadecimal digits over names and content of all images, labels and confidence maps, and of instances.
 
         Files are sampled, not read whole. One that is not there counts as empty where corrupt items are skipped.
         """
         parts = []
-        for space, item in self._places:
+        for dataset, item in self._places:
             sources = [item.image.fingerprint, "" if item.label is None else item.label.fingerprint]
             if item.confidence is not None:
                 sources.append(partial(sample_fingerprint, item.confidence))
-            parts.append((space.name, item.name, *map(self._fingerprint, sources)))
+            if self.instances and item.instances is not None and dataset.has_instances(item):
+                sources.append(partial(sample_fingerprint, item.instances))
+            parts.append((dataset.space.name, item.name, *map(self._fingerprint, sources)))
         return fingerprint_values(parts)
 
     def _fingerprint(self, source: str | Callable[[], str]) -> str:
@@ -135,18 +139,25 @@ def _list_once(file: Path, line: str) -> bool:
     return line not in known
 
 
-def _read(space: LabelSpace, item: Item) -> Sample:
+def _read(dataset: Dataset, item: Item, with_instances: bool) -> Sample:
     if item.label is None:
         raise ValueError(f"{item.name} has no label")
-    image, label = item.image.read(), space.to_train(item.label.read())
+    image, label = item.image.read(), dataset.space.to_train(item.label.read())
     if label.shape != image.shape[:2]:
         raise UserError(
             f"{item.label} is {label.shape[1]}x{label.shape[0]}, its image is {image.shape[1]}x{image.shape[0]};"
             " expected one size: correct or remove it"
         )
-    if item.confidence is None:
-        return Sample(image, label)
-    weight = (read_gray(item.confidence) / np.float32(255)).astype(np.float32)
-    if weight.shape != label.shape:
-        raise UserError(f"{item.confidence} is not of the size of {item.label}; expected one size: write it anew")
-    return Sample(image, label, weight)
+    weight = None
+    if item.confidence is not None:
+        weight = (read_gray(item.confidence) / np.float32(255)).astype(np.float32)
+        _check_size(item.confidence, weight, item, label)
+    instances = dataset.read_instances(item) if with_instances else None
+    if instances is not None:
+        _check_size(item.instances, instances, item, label)
+    return Sample(image, label, weight, instances=instances)
+
+
+def _check_size(file: Path | None, values: NDArray[Any], item: Item, label: Array8) -> None:
+    if values.shape != label.shape:
+        raise UserError(f"{file} is not of the size of {item.label}; expected one size: write it anew")

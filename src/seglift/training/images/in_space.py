@@ -35,4 +35,4 @@ def in_space(dataset: Dataset, space: LabelSpace, quiet: bool = False) -> Datase
     items = tuple(
         replace(item, label=None if item.label is None else MappedLabel(item.label, table)) for item in dataset.items
     )
-    return replace(dataset, space=space, items=items)
+    return replace(dataset, space=space, items=items, instance_space=dataset.instance_space or own)

@@ -23,6 +23,7 @@ class Sample:
         label: uint8 [H, W] train ids, 255 = ignore.
         weight: float32 [H, W], how much each pixel counts in the loss (for example confidence 0..1), or None for 1.
         original: height and width before :func:`shrink`, None where it was not shrunk.
+        instances: uint16 [H, W], numbers of single objects, 0 where there is none; None where they are not known.
 
     Raises:
         ValueError: shapes or types that do not fit.
@@ -32,6 +33,7 @@ class Sample:
     label: NDArray[np.uint8]
     weight: NDArray[np.float32] | None = None
     original: tuple[int, int] | None = None
+    instances: NDArray[np.uint16] | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
@@ -40,19 +42,24 @@ class Sample:
             raise ValueError(f"label uint8 {self.image.shape[:2]} expected, got {self.label.dtype} {self.label.shape}")
         if self.weight is not None and self.weight.shape != self.label.shape:
             raise ValueError(f"weight {self.label.shape} expected, got {self.weight.shape}")
+        numbers = self.instances
+        if numbers is not None and (numbers.dtype != np.uint16 or numbers.shape != self.label.shape):
+            raise ValueError(f"instances uint16 {self.label.shape} expected, got {numbers.dtype} {numbers.shape}")
 
     def fingerprint(self) -> str:
         """SHA-256 of shape and content, as 64 hexadecimal digits."""
         digest = hashlib.sha256(repr(self.image.shape).encode())
         for part in (self.image, self.label, self.weight):
             digest.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
+        if self.instances is not None:
+            digest.update(np.ascontiguousarray(self.instances).tobytes())
         return digest.hexdigest()
 
 
 def shrink(sample: Sample, short_side: int | None) -> Sample:
     """The sample with its short side at most ``short_side`` pixels.
 
-    The image is resampled as inference does it, labels and weights by the pixel nearest.
+    The image is resampled as inference does it; labels, weights and instances by the pixel nearest.
     """
     height, width = sample.label.shape
     size = shrunk_size(height, width, short_side)
@@ -61,7 +68,8 @@ def shrink(sample: Sample, short_side: int | None) -> Sample:
     image = resize(image_to_tensor(sample.image), *size)[0].mul(255).round_().clamp_(0, 255).byte()
     label = _nearest(sample.label, size)
     weight = None if sample.weight is None else _nearest(sample.weight, size)
-    return Sample(image.permute(1, 2, 0).contiguous().numpy(), label, weight, (height, width))
+    instances = None if sample.instances is None else _nearest(sample.instances, size)
+    return Sample(image.permute(1, 2, 0).contiguous().numpy(), label, weight, (height, width), instances)
 
 
 def shrunk_point(point: tuple[int, int], sample: Sample) -> tuple[int, int]:

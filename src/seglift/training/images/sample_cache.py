@@ -44,4 +44,5 @@ class SampleCache:
 
 
 def _bytes_of(sample: Sample) -> int:
-    return sample.image.nbytes + sample.label.nbytes + (0 if sample.weight is None else sample.weight.nbytes)
+    maps = (sample.weight, sample.instances)
+    return sample.image.nbytes + sample.label.nbytes + sum(0 if values is None else values.nbytes for values in maps)
