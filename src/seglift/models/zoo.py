@@ -78,6 +78,12 @@ def build(config: Mapping[str, Any], seed: int | None = None) -> SegmentationNet
 
 def build_panoptic(config: Mapping[str, Any], seed: int | None = None) -> PanopticNetwork:
     """Builds the panoptic network that ``config`` describes; as :func:`build`, with :data:`PANOPTIC_NETWORKS`."""
+    name = config.get("architecture")
+    if name in NETWORKS and name not in PANOPTIC_NETWORKS:
+        raise UserError(
+            f"network {name} has no instance heads (centres and offsets), expected one that has; choose one of:"
+            f" {', '.join(sorted(PANOPTIC_NETWORKS))}"
+        )
     return _build(PANOPTIC_NETWORKS, config, seed)
 
 

@@ -41,7 +41,7 @@ class Validation:
         Raises:
             UserError: an image cannot be read, or none has a labelled pixel.
         """
-        model = Predictor(_InTraining(network, classes, short_side), self.settings)
+        model = Predictor(InTraining(network, classes, short_side), self.settings)
         part = this_process()
         own = confusion_over(model, self.samples.find, range(part.index, len(self.samples), part.count), device)
         counts = sum_over_processes(torch.from_numpy(own.counts).to(device)).cpu().numpy()
@@ -55,7 +55,7 @@ class Validation:
         return fingerprint_values(self.samples.fingerprint(), asdict(self.settings))
 
 
-class _InTraining:
+class InTraining:
     """A network between two steps as a semantic model; its parameters keep wanting gradients."""
 
     def __init__(self, network: SegmentationNetwork, classes: Sequence[str], short_side: int | None) -> None:

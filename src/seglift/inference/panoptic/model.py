@@ -14,6 +14,10 @@ from seglift.inference.semantic_model import SemanticModel
 from seglift.inference.settings import InferenceSettings
 from seglift.models.panoptic_output import PanopticOutput
 
+SEEN_WHOLE = 1 << 23
+"""Pixels up to which an image that is to show instances, which tiles would cut, is seen whole where nothing else is
+said: Cityscapes at scale 2."""
+
 
 @runtime_checkable
 class PanopticModel(SemanticModel, Protocol):

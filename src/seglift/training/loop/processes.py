@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lightning_fabric import Fabric
@@ -22,6 +22,8 @@ from seglift.training.loop.task import Part
 
 _FABRIC_LOG = logging.getLogger("lightning_fabric")
 BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
+
+Value = TypeVar("Value")
 
 
 def make_fabric(device: str = "auto", precision: str = "32-true") -> Fabric:
@@ -78,6 +80,16 @@ def sum_over_processes(values: Tensor) -> Tensor:
     if this_process().count > 1:
         distributed.all_reduce(values)
     return values
+
+
+def gather_from_processes(value: Value) -> list[Value]:
+    """Every process's ``value``, in their order, whatever pickles; every process must call it."""
+    count = this_process().count
+    if count == 1:
+        return [value]
+    found: list[Value] = [value] * count
+    distributed.all_gather_object(found, value)
+    return found
 
 
 def copy_from_first(tensors: Iterable[Tensor]) -> None:

@@ -18,7 +18,7 @@ from seglift.models.network import SegmentationNetwork
 from seglift.models.published import load_published_segmentation
 from seglift.models.zoo import build
 from seglift.training.starts.pretrained_encoder import pretrained_encoder
-from seglift.training.starts.same_network import check_same_network
+from seglift.training.starts.same_network import ENCODER, check_same_network, shares_encoder
 
 IMAGENET = "imagenet"
 
@@ -32,6 +32,9 @@ def start_weights(
     quiet: bool = False,
 ) -> dict[str, Tensor]:
     """A whole state dict for ``network``, taken from elsewhere.
+
+    A panoptic network may begin with a semantic one: with all of it where it is that one with instance heads
+    (``compact_panoptic``), else with its encoder. What remains starts anew, and this is said.
 
     Args:
         spec: ``imagenet`` for the pretrained weights that timm has for the network's encoder, the folder or file of a
@@ -49,9 +52,16 @@ def start_weights(
     if spec == IMAGENET:
         return pretrained_encoder(network, config)
     given = read_start(Path(spec))
-    check_same_network(spec, given.config, config)
     tensors, known = given.tensors, given.classes
     wanted = network.state_dict()
+    if shares_encoder(given.config, config):
+        tensors = {name: tensor for name, tensor in tensors.items() if name.startswith(f"{ENCODER}.")}
+        tensors, taken = {**wanted, **tensors}, len(tensors)
+        _check_names(spec, tensors, wanted)
+        if not quiet:
+            say(f"{spec} gives its encoder: {len(wanted) - taken} of {len(wanted)} tensors start anew")
+        return tensors
+    check_same_network(spec, given.config, config)
     heads = _head_names(config)
     if tuple(known) != tuple(classes):
         if not new_head:
@@ -63,6 +73,10 @@ def start_weights(
             say(f"{spec} is for other classes: {len(heads)} tensors of the classifier start anew")
         tensors = {name: tensor for name, tensor in tensors.items() if name not in heads}
         tensors |= {name: wanted[name] for name in heads}
+    added = wanted.keys() - _tensor_names(given.config)
+    if added and not quiet:
+        say(f"{spec} has no instance heads: {len(added)} of {len(wanted)} tensors start anew")
+    tensors = {**tensors, **{name: wanted[name] for name in added}}
     _check_names(spec, tensors, wanted)
     return tensors
 
@@ -99,6 +113,11 @@ def read_start(path: Path) -> Start:
         raise UserError(f"{path} holds a {metadata.get('kind')} model, expected a segmentation model; give one")
     check_metadata(metadata, path)
     return Start(tensors, metadata["network"], tuple(metadata["classes"]), metadata.get("short_side"))
+
+
+def _tensor_names(config: Mapping[str, Any]) -> set[str]:
+    with torch.device("meta"):
+        return set(build(config).state_dict())
 
 
 def _head_names(config: Mapping[str, Any]) -> set[str]:

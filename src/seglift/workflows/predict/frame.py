@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seglift.base.errors import UserError
-from seglift.inference.panoptic.model import PanopticModel, PanopticPredictor
+from seglift.inference.panoptic.model import SEEN_WHOLE, PanopticModel, PanopticPredictor
 from seglift.inference.panoptic.segments import decode_panoptic
 from seglift.inference.predict import Predictor, image_to_tensor
 from seglift.inference.semantic_model import SemanticModel
@@ -19,10 +19,6 @@ from seglift.labels.instances import encode_cityscapes
 from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace
 from seglift.workflows.predict.config import PredictConfig
 from seglift.workflows.predict.output import PredictedFrame
-
-SEEN_WHOLE = 1 << 23
-"""Pixels up to which an image that is to show instances, which tiles would cut, is seen whole where ``--tile`` does not
-say otherwise: Cityscapes at scale 2."""
 
 Output = TypeVar("Output")
 
