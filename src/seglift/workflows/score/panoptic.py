@@ -25,17 +25,22 @@ class PanopticScores:
 
     Attributes:
         quality: panoptic quality.
-        precision: instance AP; every predicted object has score 1, as instance files have none.
+        precision: instance AP.
         frames: how many.
+        ranked: whether predicted objects came with scores; those of instance files, which have none, count alike.
     """
 
     quality: PanopticQuality
     precision: InstanceAP
     frames: int
+    ranked: bool = False
 
     def __add__(self, other: PanopticScores) -> PanopticScores:
         return PanopticScores(
-            self.quality + other.quality, self.precision + other.precision, self.frames + other.frames
+            self.quality + other.quality,
+            self.precision + other.precision,
+            self.frames + other.frames,
+            self.ranked and other.ranked,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -71,7 +76,8 @@ class PanopticScores:
         rows = ((name, *map(percent, row)) for name, row in self.quality.by_class().items())
         yield render_table("Panoptic quality by class", ("class", "PQ", "SQ", "RQ"), rows)
         ap, ap50 = self.precision.mean()
-        yield f"AP {percent(ap)}, AP50 {percent(ap50)} (every predicted object counts with the same score)"
+        how = "objects ranked by their scores" if self.ranked else "every predicted object counts with the same score"
+        yield f"AP {percent(ap)}, AP50 {percent(ap50)} ({how})"
         pairs = ((name, *map(percent, row)) for name, row in self.precision.by_class().items())
         yield render_table("Instance AP by class", ("class", "AP", "AP50"), pairs)
 

@@ -17,7 +17,7 @@ from seglift.training.images.dataset_samples import DatasetSamples
 from seglift.training.images.in_space import in_space
 from seglift.training.loop.processes import is_first_process
 from seglift.workflows.recipes.overrides import check_roots
-from seglift.workflows.train.recipe import HeldOutSource, TrainRecipe
+from seglift.workflows.train.recipe import HeldOutSource, ImageTrainRecipe
 from seglift.workflows.train.record import RecordedRecipe, TrainingRecord
 
 
@@ -90,7 +90,7 @@ def open_data(recipe: DataRecipe, roots: Mapping[str, Path]) -> TrainingData:
     return TrainingData(space, tuple(train), val, rest.pop(0) if rest else None)
 
 
-def check_sources(recipes: Iterable[TrainRecipe], roots: Mapping[str, Path]) -> None:
+def check_sources(recipes: Iterable[ImageTrainRecipe], roots: Mapping[str, Path]) -> None:
     """Opens every source of the recipes, each once, and lets go of it.
 
     Raises:

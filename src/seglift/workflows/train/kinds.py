@@ -10,6 +10,7 @@ from typing import Any
 from seglift.base.errors import UserError
 from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.score.run import format_scores
+from seglift.workflows.train.panoptic import describe_panoptic_training, run_panoptic_training
 from seglift.workflows.train.refiner import describe_refiner_training, run_refiner_training
 from seglift.workflows.train.segmentation import describe_training, run_training
 from seglift.workflows.train.setup import TrainOptions
@@ -35,6 +36,14 @@ def _segmentation(values: Mapping[str, Any], where: str, out: Path, options: Tra
     return Trained(done.weights, None if done.scores is None else format_scores(done.scores))
 
 
+def _panoptic(values: Mapping[str, Any], where: str, out: Path, options: TrainOptions) -> Trained | None:
+    done = run_panoptic_training(values, where, out, options)
+    if done is None:
+        return None
+    result, scores = done
+    return Trained(result.weights, None if scores is None else format_scores(scores))
+
+
 def _video_prediction(values: Mapping[str, Any], where: str, out: Path, options: TrainOptions) -> Trained | None:
     done = run_video_training(values, where, out, options)
     if done is None:
@@ -53,6 +62,7 @@ def _refiner(values: Mapping[str, Any], where: str, out: Path, options: TrainOpt
 
 KINDS: dict[str, tuple[Run, Describe]] = {
     "segmentation": (_segmentation, describe_training),
+    "panoptic": (_panoptic, describe_panoptic_training),
     "video_prediction": (_video_prediction, describe_video_training),
     "refiner": (_refiner, describe_refiner_training),
 }

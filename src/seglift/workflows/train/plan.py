@@ -16,10 +16,10 @@ from seglift.training.images.dataset_samples import with_advice
 from seglift.training.loop.processes import is_first_process
 from seglift.training.sampling.epoch_plan import EpochPlan, PlannedSource
 from seglift.workflows.train.data import TrainingData
-from seglift.workflows.train.recipe import DataSource, TrainRecipe
+from seglift.workflows.train.recipe import DataSource, ImageTrainRecipe
 
 
-def index_classes(recipe: TrainRecipe, data: TrainingData, cache: Path, skip_corrupt: bool) -> list[ClassIndex]:
+def index_classes(recipe: ImageTrainRecipe, data: TrainingData, cache: Path, skip_corrupt: bool) -> list[ClassIndex]:
     """The class index of every training source; of several processes one reads the labels, the others what it kept.
 
     Args:
@@ -68,7 +68,7 @@ def unread_index(dataset: Dataset) -> ClassIndex:
 
 
 def plan_epochs(
-    recipe: TrainRecipe,
+    recipe: ImageTrainRecipe,
     data: TrainingData,
     index_of: Callable[[int], ClassIndex],
     quiet: bool = False,
@@ -98,7 +98,7 @@ def plan_epochs(
     return EpochPlan(planned, recipe.epoch_size, recipe.balanced, recipe.fit.seed, quiet)
 
 
-def _joined(source: DataSource, recipe: TrainRecipe) -> str | None:
+def _joined(source: DataSource, recipe: ImageTrainRecipe) -> str | None:
     if source.joins is None:
         return None
     for other in recipe.train:

@@ -1,4 +1,4 @@
-"""What a recipe of ``seglift train`` can say."""
+"""What a recipe of ``seglift train`` on labelled images can say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from seglift.base.errors import UserError
+from seglift.inference.panoptic.model import SEEN_WHOLE
+from seglift.inference.panoptic.settings import PanopticSettings
 from seglift.inference.settings import InferenceSettings
+from seglift.training.image_task import ImageRecipe
+from seglift.training.panoptic import PanopticRecipe
 from seglift.training.segmentation import SegmentationRecipe
 
 
@@ -55,11 +59,9 @@ class DataSource(HeldOutSource):
 
 
 @dataclass(frozen=True)
-class TrainRecipe(SegmentationRecipe):
-    """What ``seglift train`` does."""
+class ImageTrainRecipe(ImageRecipe):
+    """What ``seglift train`` does with labelled images, whatever it trains on them."""
 
-    kind: Literal["segmentation"] = "segmentation"
-    """What is trained."""
     train: tuple[DataSource, ...] = ()
     """Where training images come from."""
     val: HeldOutSource | None = None
@@ -108,3 +110,24 @@ class TrainRecipe(SegmentationRecipe):
             raise UserError(f"epoch_size is {self.epoch_size}, expected at least the batch of {self.batch}; change it")
         if self.tile < 16:
             raise UserError(f"tile is {self.tile}, expected at least 16 pixels; change it")
+
+
+# jsonargparse finds the names of types along the first base alone: it must be the one of another file.
+@dataclass(frozen=True)
+class TrainRecipe(SegmentationRecipe, ImageTrainRecipe):
+    """What ``seglift train`` does for ``kind: segmentation``."""
+
+    kind: Literal["segmentation"] = "segmentation"
+    """What is trained."""
+
+
+@dataclass(frozen=True)
+class PanopticTrainRecipe(PanopticRecipe, ImageTrainRecipe):
+    """What ``seglift train`` does for ``kind: panoptic``."""
+
+    kind: Literal["panoptic"] = "panoptic"
+    """What is trained."""
+    evaluation: InferenceSettings = field(default_factory=lambda: InferenceSettings(max_pixels=SEEN_WHOLE))
+    """How validation and the final score look at images; tiles would cut instances."""
+    segments: PanopticSettings = field(default_factory=PanopticSettings)
+    """How validation and the final score make segments of the network's maps."""

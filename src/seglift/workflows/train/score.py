@@ -12,10 +12,11 @@ from seglift.inference.semantic_model import load_model
 from seglift.training.image_scores import predict_train_ids
 from seglift.training.images.dataset_samples import DatasetSamples
 from seglift.workflows.score.run import Scores
+from seglift.workflows.train.recipe import TrainRecipe
 from seglift.workflows.train.setup import TrainSetup
 
 
-def score_training(setup: TrainSetup, weights: Path, skipped: Path | None) -> Scores | None:
+def score_training(setup: TrainSetup[TrainRecipe], weights: Path, skipped: Path | None) -> Scores | None:
     """The scores on the test data, else on the validation data; None where the recipe has neither.
 
     Args:
@@ -26,7 +27,7 @@ def score_training(setup: TrainSetup, weights: Path, skipped: Path | None) -> Sc
     Raises:
         UserError: an image cannot be read, or not one of them can.
     """
-    dataset = setup.data.test or setup.data.val
+    dataset = setup.held_out
     if dataset is None:
         return None
     model = Predictor(load_model(weights, setup.data.space, setup.device), setup.recipe.evaluation)

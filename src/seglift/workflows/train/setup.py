@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -16,17 +16,20 @@ from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.datasets.dataset import Dataset
 from seglift.inference.predict import shrunk_size
-from seglift.models.zoo import build
+from seglift.models.network import SegmentationNetwork
 from seglift.training.loop.processes import is_first_process, make_fabric
 from seglift.training.sampling.epoch_plan import EpochPlan
 from seglift.training.starts.start_weights import start_weights
 from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe
 from seglift.workflows.train.data import TrainingData, open_data
+from seglift.workflows.train.folder import SKIPPED
 from seglift.workflows.train.plan import plan_epochs, unread_index
-from seglift.workflows.train.recipe import TrainRecipe
+from seglift.workflows.train.recipe import ImageTrainRecipe
 
 SIZES_LOOKED_AT = 8
+
+Recipe = TypeVar("Recipe", bound=ImageTrainRecipe)
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,8 @@ class TrainOptions:
 
 
 @dataclass(frozen=True)
-class TrainSetup:
-    """A training that can begin.
+class TrainSetup(Generic[Recipe]):
+    """A training on labelled images that can begin.
 
     Attributes:
         recipe: as given, overrides applied.
@@ -63,7 +66,7 @@ class TrainSetup:
         start: weights to start from, a whole state dict; None for random ones.
     """
 
-    recipe: TrainRecipe
+    recipe: Recipe
     data: TrainingData
     options: TrainOptions
     device: str
@@ -76,6 +79,15 @@ class TrainSetup:
         return self.recipe.network.resolved(self.data.space.num_train)
 
     @property
+    def held_out(self) -> Dataset | None:
+        """What the result is scored on: the test data, else the validation data."""
+        return self.data.test or self.data.val
+
+    def skip_list(self, out: Path) -> Path | None:
+        """The file that lists images which cannot be read, where these are skipped."""
+        return out / SKIPPED if self.options.skip_corrupt else None
+
+    @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch, the last one filled up."""
         return math.ceil(self.outline.size / self.recipe.batch)
@@ -86,25 +98,35 @@ class TrainSetup:
         return self.recipe.fit.resolved(self.steps_per_epoch).steps
 
 
-def set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> TrainSetup:
+def set_up(
+    values: Mapping[str, Any],
+    where: str,
+    options: TrainOptions,
+    kind: type[Recipe],
+    build: Callable[..., SegmentationNetwork],
+    check: Callable[[Recipe, TrainingData], None],
+) -> TrainSetup[Recipe]:
     """Checks recipe, data, plan, loss, device, crop, network and starting weights; reads no label, writes nothing.
 
     Args:
         values: the recipe, as plain values.
         where: its file, for messages.
         options: see there.
+        kind: the recipe's dataclass.
+        build: makes the network of ``recipe.network.resolved``, weights by ``seed``.
+        check: refuses, with a UserError, what does not fit ``kind``; the data are opened.
 
     Raises:
         UserError: one of them is wrong.
     """
     if "policies" in values:
         raise UserError(f"{where} is a study, expected a recipe of one training; use seglift study")
-    recipe = parse_recipe(with_overrides(values, options.overrides), TrainRecipe, where)
+    recipe = parse_recipe(with_overrides(values, options.overrides), kind, where)
     device = resolve_device(options.device)
     data = open_data(recipe, options.roots)
     outline = plan_epochs(recipe, data, lambda number: unread_index(data.train[number]), quiet=True)
     num_classes = data.space.num_train
-    recipe.loss.build(torch.ones(num_classes) if recipe.class_balance else None, num_classes)
+    check(recipe, data)
     if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         make_fabric(device, recipe.fit.precision)  # several processes would wait here for each other
     _check_crop(recipe, data)
@@ -119,7 +141,7 @@ def set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> Trai
     return TrainSetup(recipe, data, options, device, outline, start)
 
 
-def _check_crop(recipe: TrainRecipe, data: TrainingData) -> None:
+def _check_crop(recipe: ImageTrainRecipe, data: TrainingData) -> None:
     """Refuses crops of which every view would be padded; looks at a few images of each source, evenly spread."""
     sizes = [size for dataset in data.train for size in _some_sizes(dataset, recipe.short_side)]
     if not sizes:
