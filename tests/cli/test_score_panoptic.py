@@ -156,7 +156,7 @@ def test_other_encodings(pairs, run, save, tmp_path):
         return run("score", tmp_path / "out", tmp_path / "gt", "--space", "cityscapes").error
 
     save(path, np.zeros((*SHAPE, 3), np.uint8))
-    assert path.name in error() and "instance file" in error()
+    assert path.name in error() and "so COCO panoptic, whose JSON is expected" in error()
     save(path, pairs[0][1][:-1])
     assert f"{path.name} is 64x47" in error()
     # The 1001st bicycle is nobody's in 16 bits: it reads as the first of the next class, which there is none of.

@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "truth",
         type=Path,
         metavar="GT",
-        help="folder or tree of ground-truth PNGs; *_instanceIds.png beside them add the instance-level IoU, and with "
-        "PRED's (or its instances/STEM.png) panoptic quality and instance AP",
+        help="folder or tree of ground-truth PNGs; *_instanceIds.png beside them, or instances/ beside their labels/, "
+        "add the instance-level IoU, and with PRED's panoptic quality, instance AP and, of one clip, id switches",
     )
     parser.add_argument("--space", required=True, metavar="NAME|FILE", help="label space: a name or a YAML/JSON file")
     parser.add_argument(

@@ -90,12 +90,9 @@ class PanopticQuality:
         truth, prediction = overlaps.truth, overlaps.prediction
         true_class, predicted_class = truth.train_ids[overlaps.true], prediction.train_ids[overlaps.predicted]
         void = true_class == IGNORE_TRAIN_ID
-        crowd = (truth.numbers == 0) & np.isin(truth.train_ids, self.space.thing_train_ids)
+        crowd = _crowds(overlaps, self.space)
         same = (true_class == predicted_class) & ~void
-        on_void = _sum_at(overlaps.predicted, np.where(void, overlaps.pixels, 0), prediction.pixels.size)
-        union = (truth.pixels[overlaps.true] + (prediction.pixels - on_void)[overlaps.predicted]) - overlaps.pixels
-        iou = np.divide(overlaps.pixels, union, out=np.zeros(union.size), where=union > 0)
-        matched = same & ~crowd[overlaps.true] & (iou > MATCH)
+        matched, iou = match_segments(overlaps, self.space)
         np.add.at(self.iou, true_class[matched], iou[matched])
         self.hits[:] += self._count(true_class[matched])
 
@@ -143,6 +140,33 @@ class PanopticQuality:
 
     def _count(self, train_ids: Counts) -> Counts:
         return np.bincount(train_ids, minlength=self.space.num_train)
+
+
+def match_segments(overlaps: Overlaps, space: LabelSpace) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which predicted and true segments match.
+
+    Args:
+        overlaps: N pairs that share pixels.
+        space: the label space.
+
+    Returns:
+        bool [N], true where both are of one evaluated class, the true one is no crowd and the IoU is above
+        :data:`MATCH`; and float64 [N], the IoU, its union taken without the part of the prediction on void.
+    """
+    truth, prediction = overlaps.truth, overlaps.prediction
+    true_class, predicted_class = truth.train_ids[overlaps.true], prediction.train_ids[overlaps.predicted]
+    void = true_class == IGNORE_TRAIN_ID
+    on_void = _sum_at(overlaps.predicted, np.where(void, overlaps.pixels, 0), prediction.pixels.size)
+    union = (truth.pixels[overlaps.true] + (prediction.pixels - on_void)[overlaps.predicted]) - overlaps.pixels
+    iou = np.divide(overlaps.pixels, union, out=np.zeros(union.size), where=union > 0)
+    same = (true_class == predicted_class) & ~void
+    return same & ~_crowds(overlaps, space)[overlaps.true] & (iou > MATCH), iou
+
+
+def _crowds(overlaps: Overlaps, space: LabelSpace) -> NDArray[np.bool_]:
+    """Which of the true segments are crowds, bool [S]."""
+    truth = overlaps.truth
+    return np.asarray((truth.numbers == 0) & np.isin(truth.train_ids, space.thing_train_ids), np.bool_)
 
 
 def _sum_at(positions: Counts, amounts: Counts, size: int) -> Counts:

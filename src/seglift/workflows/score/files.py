@@ -118,8 +118,8 @@ def find_instances(label: Path) -> Path | None:
     return next((path for path in map(label.with_name, names) if path.is_file()), None)
 
 
-def find_predicted_instances(label: Path) -> Path | None:
-    """The instance PNG of a prediction, or None.
+def find_instance_file(label: Path) -> Path | None:
+    """The instance PNG of a label, or None.
 
     It lies beside the label (:func:`find_instances`), or has its name in the folder ``instances`` beside ``labels``
     (``OUT/instances/STEM.png`` for ``OUT/labels/STEM.png``, and below these folders).

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from seglift.labels.instances import count_disagreement, read_cityscapes
+from seglift.labels.instance_files import read_instances
+from seglift.labels.instances import count_disagreement
 from seglift.labels.reading import read_gray, read_label
 from seglift.labels.space import Array8, LabelSpace
 from seglift.metrics.boundary import TOLERANCE
 from seglift.metrics.calibration import Calibration
 from seglift.metrics.estimate_error import EstimateError
+from seglift.metrics.id_switches import IdSwitches
 from seglift.metrics.instance_iou import InstanceIoU
 from seglift.video.clip import check_label_size
 from seglift.workflows.score.confidence import ConfidenceScores
-from seglift.workflows.score.files import find_confidence, find_instances, find_predicted_instances
+from seglift.workflows.score.files import find_confidence, find_instance_file
 from seglift.workflows.score.notes import NOTHING_NOTED, FrameNote
 from seglift.workflows.score.panoptic import check_classes, read_panoptic, score_panoptic
 from seglift.workflows.score.scores import Scores
@@ -31,12 +33,14 @@ class ScoredFrame:
         truth: label PNG.
         distance: to the nearest keyframe, from 1; 0: of no keyframe.
         note: what its maker noted of it.
+        of_clip: whether all frames that are scored with it are those of one clip, so that ids can be compared.
     """
 
     prediction: Path
     truth: Path
     distance: int = 0
     note: FrameNote = NOTHING_NOTED
+    of_clip: bool = False
 
 
 def score_frame(
@@ -92,19 +96,21 @@ def _score_estimate(estimate: float | None, own: Scores) -> EstimateError:
 
 
 def _add_instances(own: Scores, frame: ScoredFrame, index: Array8, true_index: Array8) -> None:
-    path = find_instances(frame.truth)
+    path = find_instance_file(frame.truth)
     if path is None:
         return
-    raw, numbers = read_cityscapes(path, own.space)
+    raw, numbers = read_instances(path, own.space)
     check_label_size(path, raw.shape, _size(index))
     own.instances, own.instance_frames = InstanceIoU.empty(own.space), 1
     own.instances.update(index, true_index, raw, numbers)
     own.disagreeing = count_disagreement(own.space.decode(true_index), raw)
-    found = find_predicted_instances(frame.prediction)
+    found = find_instance_file(frame.prediction)
     if found is not None:
         check_classes(path, raw, frame.truth, true_index, own.space)
         predicted = read_panoptic(found, frame.prediction, index, own.space)
         own.panoptic = score_panoptic(own.space, predicted, (raw, numbers))
+        if frame.of_clip:
+            own.id_switches = IdSwitches.of(own.space, predicted, (raw, numbers))
 
 
 def _size(array: Array8) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seglift.base.errors import UserError
-from seglift.labels.instances import read_cityscapes
+from seglift.labels.instance_files import read_instances
 from seglift.labels.space import Array8, LabelSpace
 from seglift.metrics.instance_ap import InstanceAP
 from seglift.metrics.panoptic_quality import PanopticQuality, Quality
@@ -86,7 +86,7 @@ def read_panoptic(path: Path, label: Path, index: Array8, space: LabelSpace) -> 
     """Reads an instance file, whose classes must be those of its label.
 
     Args:
-        path: instance file in Cityscapes' encoding.
+        path: instance file, in Cityscapes' encoding or COCO panoptic with its JSON.
         label: the label file, for the error.
         index: its content, uint8 [H, W] space index.
         space: the label space.
@@ -97,7 +97,7 @@ def read_panoptic(path: Path, label: Path, index: Array8, space: LabelSpace) -> 
     Raises:
         UserError: unreadable, another size, ids that the space lacks, or see :func:`check_classes`.
     """
-    raw, numbers = read_cityscapes(path, space)
+    raw, numbers = read_instances(path, space)
     check_label_size(path, raw.shape, (index.shape[0], index.shape[1]))
     check_classes(path, raw, label, index, space)
     return raw, numbers

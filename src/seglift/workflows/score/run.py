@@ -60,9 +60,10 @@ def score_folders(
     Args:
         prediction: an OUT of ``label`` or ``predict`` (its ``labels/`` is taken), a folder or tree of PNGs; or an OUT
             of ``synthesize``, whose pairs are scored where there is ground truth, and by distance.
-        truth: folder or tree of ground-truth PNGs; stems are matched as in ``label``. Where ``*_instanceIds.png`` lie
-            beside them, things get the instance-level IoU, too, and where predictions also have instance files
-            (:func:`find_predicted_instances`), panoptic quality and instance AP are added.
+        truth: folder or tree of ground-truth PNGs; stems are matched as in ``label``. Where they have instance files
+            (:func:`find_instance_file`), things get the instance-level IoU, too, and where predictions also have them,
+            panoptic quality and instance AP are added; id switches, too, where all are known to be frames of one clip:
+            ``prediction`` is an OUT of ``label``, or one folder with ``keyframes`` or ``frames``.
         space_name: label space, a name or a file.
         keyframes: folder of the keyframes' labels: these frames are left out, and scores by distance added.
         between: only frames strictly between the first and the last keyframe.
@@ -94,7 +95,7 @@ def score_folders(
         found, missing = pair_synthesized(prediction, truth)
         selection = _Selection([ScoredFrame(*files) for files in found], missing, (), None)
     else:
-        selection = _select(prediction, truth, keyframes, between, allow_missing)
+        selection = _select(prediction, truth, keyframes, between, allow_missing, frames is not None)
     if not selection.frames:
         raise UserError(f"no frame of {prediction} is left to score against {truth}; check stems and keyframes")
     neighbours = None if frames is None else _find_neighbours(frames, prediction, selection, motion or "dis")
@@ -135,7 +136,9 @@ class _Selection:
     folder: Path | None
 
 
-def _select(prediction: Path, truth: Path, keyframes: Path | None, between: bool, allow_missing: bool) -> _Selection:
+def _select(
+    prediction: Path, truth: Path, keyframes: Path | None, between: bool, allow_missing: bool, is_video: bool
+) -> _Selection:
     predictions = list_predictions(prediction)
     pairs = pair_trees(predictions, list_labels(truth, f"give ground-truth PNGs named after {predictions.names[0]}"))
     missing = missing_between(pairs, keyframes) if between and keyframes is not None else pairs.missing
@@ -148,8 +151,9 @@ def _select(prediction: Path, truth: Path, keyframes: Path | None, between: bool
     everything = dict.fromkeys(range(len(paths)), 0)
     distances = everything if keyframes is None else find_distances(pairs, keyframes, between)
     notes = read_notes(predictions.root)
+    of_clip = pairs.flat and (is_video or keyframes is not None or bool(notes))
     frames = [
-        ScoredFrame(*files, distances[index], notes.get(paths[index].stem, NOTHING_NOTED))
+        ScoredFrame(*files, distances[index], notes.get(paths[index].stem, NOTHING_NOTED), of_clip)
         for index, files in pairs.found.items()
         if index in distances
     ]
@@ -169,13 +173,20 @@ def _find_neighbours(frames: Path, prediction: Path, selection: _Selection, moti
 def add_frame(
     scores: Scores, prediction: Path, truth: Path, distance: int, estimated_miou: float | None = None
 ) -> Confusion:
-    """Adds one frame of label files to ``scores`` (``distance`` 0: of no keyframe) and gives its own confusion.
+    """Adds one frame of label files, the next of its clip, to ``scores`` and gives its own confusion.
+
+    Args:
+        scores: of the frames before, added to in place.
+        prediction: label PNG.
+        truth: label PNG.
+        distance: to the nearest keyframe, 0: of no keyframe.
+        estimated_miou: what its maker expects of it.
 
     Raises:
         UserError: sizes differ or ids are outside the space.
     """
     tolerance = TOLERANCE if scores.boundary is None else scores.boundary.tolerance
-    frame = ScoredFrame(prediction, truth, distance, FrameNote(estimated_miou=estimated_miou))
+    frame = ScoredFrame(prediction, truth, distance, FrameNote(estimated_miou=estimated_miou), of_clip=True)
     own = score_frame(scores.space, frame, tolerance)
     scores += own
     return own.confusion

@@ -10,6 +10,7 @@ from seglift.labels.space import LabelSpace
 from seglift.metrics.boundary import TOLERANCE, BoundaryF
 from seglift.metrics.confusion import Confusion, merge_by_distance
 from seglift.metrics.estimate_error import EstimateError
+from seglift.metrics.id_switches import IdSwitches
 from seglift.metrics.instance_iou import CITYSCAPES_SIZES, InstanceIoU
 from seglift.workflows.score.confidence import ConfidenceScores, estimate_json
 from seglift.workflows.score.panoptic import PanopticScores
@@ -17,7 +18,7 @@ from seglift.workflows.score.temporal import TemporalScores
 from seglift.workflows.score.text import mean_known, number
 from seglift.workflows.score.with_ignore import WithIgnore
 
-Addend = TypeVar("Addend", InstanceIoU, PanopticScores, WithIgnore, ConfidenceScores, TemporalScores)
+Addend = TypeVar("Addend", InstanceIoU, PanopticScores, IdSwitches, WithIgnore, ConfidenceScores, TemporalScores)
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Scores:
         instances: instance-level IoU of the frames whose ground truth has an instance file; None without any.
         instance_frames: number of these frames.
         panoptic: panoptic quality and instance AP of the frames with instance files on both sides; None without any.
+        id_switches: of the same frames, where all that is scored is one clip, added in its order; None without any.
         disagreeing: pixels at which a ground-truth label and its instance file are of different classes.
         with_ignore: void as a class of its own; None where it was not asked for.
         confidence: of the frames that have confidence and that no human drew; None without any.
@@ -50,6 +52,7 @@ class Scores:
     instances: InstanceIoU | None = None
     instance_frames: int = 0
     panoptic: PanopticScores | None = None
+    id_switches: IdSwitches | None = None
     disagreeing: int = 0
     with_ignore: WithIgnore | None = None
     confidence: ConfidenceScores | None = None
@@ -70,8 +73,9 @@ class Scores:
         """The contract of ``score --json``: fractions 0..1, null where a class or category is absent.
 
         With instance files also ``iiou`` and ``category_iiou`` (things only), their means, and where the average sizes
-        of objects come from; with such files on both sides also ``panoptic`` and ``instances``. Where they were asked
-        for or can be had, ``with_ignore``, ``temporal_consistency``, ``confidence`` and ``estimated_miou``.
+        of objects come from; with such files on both sides also ``panoptic`` and ``instances``, of one clip
+        ``id_switches``. Where they were asked for or can be had, ``with_ignore``, ``temporal_consistency``,
+        ``confidence`` and ``estimated_miou``.
         """
         instances = {} if self.instances is None else self._instance_numbers(self.instances)
         return {
@@ -84,6 +88,7 @@ class Scores:
             "frames": self.frames,
             **instances,
             **({} if self.panoptic is None else self.panoptic.as_json()),
+            **({} if self.id_switches is None else {"id_switches": self.id_switches.as_json()}),
             **({} if self.with_ignore is None else {"with_ignore": self.with_ignore.as_json()}),
             **({} if self.temporal is None else {"temporal_consistency": self.temporal.as_json()}),
             **({} if self.confidence is None else {"confidence": self.confidence.as_json()}),
@@ -114,6 +119,7 @@ class Scores:
         self.by_distance = merge_by_distance(self.by_distance, other.by_distance)
         self.instances = _sum(self.instances, other.instances)
         self.panoptic = _sum(self.panoptic, other.panoptic)
+        self.id_switches = _sum(self.id_switches, other.id_switches)
         self.with_ignore = _sum(self.with_ignore, other.with_ignore)
         self.confidence = _sum(self.confidence, other.confidence)
         self.estimate += other.estimate

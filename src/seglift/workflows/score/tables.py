@@ -41,6 +41,8 @@ def format_scores(scores: Scores) -> str:
         lines += _instance_lines(scores, scores.instances)
     if scores.panoptic is not None:
         lines += scores.panoptic.lines(scores.frames)
+    if scores.id_switches is not None:
+        lines.append(scores.id_switches.line())
     if scores.by_distance:
         lines.append(_distance_table(scores))
     return "\n".join(lines)
