@@ -59,6 +59,7 @@ RECIPE = {"train": [{"dataset": "folder"}], "val": {"dataset": "folder", "split"
         ({"recipe": {}, "policies": {"a": {"fit.seed": 3}}}, "fit.seed"),
         ({"recipe": {}, "policies": {"a": {}}, "seeds": [1, 1]}, "once"),
         ({"recipe": {}, "policies": {"a": {}}, "baseline": "b"}, "baseline"),
+        ({"recipe": {}, "policies": {"a": {}, "b": {}}, "oracle": "a"}, "the oracle is 'a', expected one of b"),
         ({"recipe": {}, "policies": {"a": {"fit": {"seed": 3}}}}, "fit.seed"),
         ({"recipe": {}, "policies": {"a": {}}, "runs": {"fit.seed": 3}}, "fit.seed"),
         ({"recipe": {}, "policies": {"class_index": {}}}, "class_index"),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seglift.workflows.study.run import format_study
 from seglift.workflows.study.statistics import summarise
 
 
@@ -35,6 +36,17 @@ def test_one_seed_says_nothing():
 
 def test_worse_is_said():
     assert summarise({"a": {0: 0.5, 1: 0.52}, "b": {0: 0.4, 1: 0.43}}, "a")[1].verdict == "worse"
+
+
+def test_share_of_the_oracles_gain_on_common_seeds():
+    scores = {"a": {0: 0.5, 1: 0.5, 2: 0.1}, "b": {0: 0.51, 1: 0.53, 7: 0.9}, "best": {0: 0.54, 1: 0.56, 2: 0.9}}
+    rows = {row.policy: row.share for row in summarise(scores, "a", "best")}
+    assert rows == {"a": None, "b": pytest.approx(0.4), "best": None}
+    assert [row.share for row in summarise(scores, "a")] == [None] * 3
+    assert summarise({"a": {0: 0.5}, "b": {0: 0.6}, "best": {0: 0.5}}, "a", "best")[1].share is None
+    table = format_study(summarise(scores, "a", "best"), "miou")
+    assert "oracle's gain" in table and "40 %" in table
+    assert "oracle" not in format_study(summarise(scores, "a"), "miou")
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=6))

@@ -26,7 +26,7 @@ def percent(fraction: float) -> str:
     return "absent" if math.isnan(fraction) else f"{100.0 * fraction:.1f}"
 
 
-def render_table(title: str, header: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
+def render_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A plain-text table; the first column is left-aligned, the others right-aligned."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for position, name in enumerate(header):

@@ -32,6 +32,8 @@ class StudyRecipe:
     """Every policy runs with each of them, so that runs pair up."""
     baseline: str | None = None
     """The policy that others are compared with; the first by default."""
+    oracle: str | None = None
+    """The policy that has all there is to gain: what others gain is also given as a share of what it gains."""
     metric: str = "miou"
     """Name of the score in scores.json: miou, pixel_accuracy, mean_accuracy or boundary_f."""
     runs: dict[str, Any] = field(default_factory=dict)
@@ -46,6 +48,9 @@ class StudyRecipe:
             raise UserError(f"a policy is called {wrong[0]!r}, expected a plain folder name of its own; rename it")
         if self.baseline is not None and self.baseline not in self.policies:
             raise UserError(f"the baseline {self.baseline!r} is none of {', '.join(self.policies)}; correct it")
+        if self.oracle is not None and (self.oracle not in self.policies or self.oracle == self.reference):
+            others = ", ".join(name for name in self.policies if name != self.reference)
+            raise UserError(f"the oracle is {self.oracle!r}, expected one of {others or 'more policies'}; correct it")
         if any(_sets_seed(changes) for changes in (self.runs, *self.policies.values())):
             raise UserError("policies or runs set fit.seed, which the study's seeds set; leave it out there")
         if self.metric not in METRICS:

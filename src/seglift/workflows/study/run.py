@@ -133,7 +133,7 @@ def collect(study: StudyRecipe, out: Path) -> dict[str, dict[int, float]]:
 
 def _write_results(study: StudyRecipe, out: Path) -> list[Summary]:
     scores = collect(study, out)
-    summaries = summarise(scores, study.reference)
+    summaries = summarise(scores, study.reference, study.oracle)
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(["policy", "seed", study.metric])
@@ -154,9 +154,13 @@ def format_study(summaries: Sequence[Summary], metric: str) -> str:
             return ""
         return f"{100 * value:+.2f}" if error is None else f"{100 * value:+.2f} ± {100 * error:.2f}"
 
+    with_share = any(entry.share is not None for entry in summaries)
+    columns = ["policy", "runs", f"{metric} ± s.d.", "difference ± s.e.", "verdict"]
     rows = []
     for entry in summaries:
         mean = f"{100 * entry.mean:.2f}" + ("" if entry.deviation is None else f" ± {100 * entry.deviation:.2f}")
-        rows.append((entry.policy, str(entry.runs), mean, spread(entry.difference, entry.error), entry.verdict))
-    columns = ("policy", "runs", f"{metric} ± s.d.", "difference ± s.e.", "verdict")
+        row = [entry.policy, str(entry.runs), mean, spread(entry.difference, entry.error), entry.verdict]
+        rows.append([*row, "" if entry.share is None else f"{100 * entry.share:.0f} %"] if with_share else row)
+    if with_share:
+        columns.append("of the oracle's gain")
     return render_table("Study: mean and sample standard deviation over seeds", columns, rows)

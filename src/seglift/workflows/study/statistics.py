@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
 Values = Mapping[int, float]
@@ -28,6 +28,8 @@ class Summary:
         error: standard error of the difference (sample deviation of the paired differences over sqrt n), None with
             fewer than two pairs.
         verdict: ``baseline``, ``better``, ``worse``, ``no difference`` or ``too few seeds``.
+        share: of what the oracle gains over the baseline on the same seeds, how much this policy gains (1 = all of it);
+            None without an oracle, where it gains nothing, and of the two themselves.
     """
 
     policy: str
@@ -37,9 +39,10 @@ class Summary:
     difference: float | None
     error: float | None
     verdict: str
+    share: float | None = None
 
 
-def summarise(scores: Mapping[str, Values], baseline: str) -> list[Summary]:
+def summarise(scores: Mapping[str, Values], baseline: str, oracle: str | None = None) -> list[Summary]:
     """One summary for each policy that has a run, in the order of ``scores``.
 
     Pairs share their seed, so what the seed does to both (initial weights, order of the data) cancels in the
@@ -48,6 +51,7 @@ def summarise(scores: Mapping[str, Values], baseline: str) -> list[Summary]:
     Args:
         scores: score by seed, by policy; larger is better.
         baseline: the policy with which the others are compared.
+        oracle: the policy whose gain is all that there is to gain, None where there is none.
 
     Example:
         >>> rows = summarise({"plain": {0: 0.50, 1: 0.52}, "relaxed": {0: 0.53, 1: 0.56}}, "plain")
@@ -56,7 +60,23 @@ def summarise(scores: Mapping[str, Values], baseline: str) -> list[Summary]:
         >>> round(rows[1].difference, 3), round(rows[1].error, 3)
         (0.035, 0.005)
     """
-    return [_summarise(name, values, scores.get(baseline, {}), baseline) for name, values in scores.items() if values]
+    reference = scores.get(baseline, {})
+    summaries = [_summarise(name, values, reference, baseline) for name, values in scores.items() if values]
+    best = scores.get(oracle, {}) if oracle is not None else {}
+    return [
+        entry
+        if entry.policy in (baseline, oracle)
+        else replace(entry, share=_share(scores[entry.policy], reference, best))
+        for entry in summaries
+    ]
+
+
+def _share(values: Values, reference: Values, best: Values) -> float | None:
+    seeds = values.keys() & reference.keys() & best.keys()
+    everything = sum(best[seed] - reference[seed] for seed in seeds)
+    if everything <= 0:
+        return None
+    return sum(values[seed] - reference[seed] for seed in seeds) / everything
 
 
 def _summarise(policy: str, values: Values, reference: Values, baseline: str) -> Summary:
