@@ -126,3 +126,10 @@ def test_instances_of_another_size_are_the_users_error(dataset, tmp_path):
     Image.fromarray(np.zeros((4, 5), np.uint16)).save(tmp_path / "instances.png")
     with pytest.raises(UserError, match=r"instances\.png is not of the size"):
         DatasetSamples([with_instances(dataset, tmp_path / "instances.png")], instances=True)[0]
+
+
+def test_going_through_the_samples_comes_to_an_end(dataset):
+    samples = DatasetSamples([dataset])
+    assert [sample.image.max() for sample in samples] == [0, 10, 30]
+    with pytest.raises(IndexError):
+        samples[3]

@@ -67,6 +67,8 @@ class DatasetSamples(Sequence[Sample]):
     def __getitem__(self, number: int | slice) -> Sample | Sequence[Sample]:
         if isinstance(number, slice):
             return [self[n] for n in range(*number.indices(len(self)))]
+        if not 0 <= number < len(self):
+            raise IndexError(f"sample {number} of {len(self)}")
         for step in range(len(self)):
             sample = self.find((number + step) % len(self))
             if sample is not None:
