@@ -10,9 +10,12 @@ import yaml
 
 from seglift.base.errors import UserError
 from seglift.datasets.catalogue import DATASETS, option_types
+from seglift.inference.panoptic.model import SEEN_WHOLE
+from seglift.inference.panoptic.settings import PanopticSettings
 from seglift.labels.space_file import get_space
+from seglift.losses.panoptic import PanopticLossConfig
 from seglift.models.published import LAYOUTS
-from seglift.models.zoo import build, build_refiner
+from seglift.models.zoo import build, build_panoptic, build_refiner
 from seglift.propagation.cycle import ReturnConfig
 from seglift.training.sampling.source_shares import resolve_quotas
 from seglift.training.starts.pretrained_encoder import pretrained_encoder
@@ -20,7 +23,7 @@ from seglift.training.starts.same_network import check_same_network
 from seglift.workflows.recipes.overrides import parse_overrides, parse_roots, with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe, plain_values, read_yaml
 from seglift.workflows.study.recipe import read_study
-from seglift.workflows.train.recipe import TrainRecipe
+from seglift.workflows.train.recipe import PanopticTrainRecipe, TrainRecipe
 from seglift.workflows.train.refiner_recipe import RefinerTrainRecipe
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -166,6 +169,47 @@ def test_every_recipe_that_ships_names_what_exists(path):
     classes = {name for source in recipe.train for name in source.centroid_classes or ()}
     assert classes <= set(get_space("cityscapes").train_names)
     assert replace(recipe.fit, epochs=None).resolved(10).steps >= 1
+
+
+PANOPTIC = [path for path, kind in KINDS.items() if kind == "panoptic"]
+
+
+@pytest.mark.parametrize("path", PANOPTIC, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_every_panoptic_recipe_names_what_exists(path):
+    recipe = parse_recipe(read_yaml(path), PanopticTrainRecipe, path.name)
+    assert {source.dataset for source in recipe.sources} <= set(DATASETS)
+    with torch.device("meta"):
+        network = build_panoptic(recipe.network.resolved(19))
+    assert network.num_classes == 19
+    classes = {name for source in recipe.train for name in source.centroid_classes or ()}
+    assert classes <= set(get_space("cityscapes").train_names)
+    assert parse_recipe(yaml.safe_load(yaml.safe_dump(plain_values(recipe))), PanopticTrainRecipe, "x") == recipe
+
+
+@pytest.mark.parametrize(("network", "rate"), [("xception71", 1e-3), ("wideresnet41", 1e-4)])
+def test_naive_students_networks_have_its_values(network, rate):
+    path = RECIPES / f"naive_student2020/cityscapes_panoptic_{network}.yaml"
+    recipe = parse_recipe(read_yaml(path), PanopticTrainRecipe, path.name)
+    assert recipe.loss == PanopticLossConfig()
+    assert recipe.segments == PanopticSettings(stuff_area=4096)
+    fit = recipe.fit
+    assert (fit.optimizer, fit.learning_rate, fit.weight_decay, fit.schedule, fit.power) == (
+        "adam",
+        rate,
+        0,
+        "poly",
+        0.9,
+    )
+    assert (fit.steps, recipe.batch, recipe.crop, fit.average) == (60_000, 32, (1025, 2049), None)
+    assert recipe.evaluation.max_pixels == SEEN_WHOLE == PanopticTrainRecipe(train=recipe.train).evaluation.max_pixels
+
+
+def test_settings_of_a_panoptic_loss_have_the_papers_defaults():
+    least = {**LEAST, "kind": "panoptic", "loss": {"sigma": 4}, "evaluation": {"flip": True}}
+    recipe = parse_recipe(least, PanopticTrainRecipe, "x.yaml")
+    assert recipe.loss == PanopticLossConfig(sigma=4.0)
+    assert recipe.evaluation.max_pixels == SEEN_WHOLE
+    assert recipe.network.architecture == "compact_panoptic"
 
 
 REFINERS = [path for path, kind in KINDS.items() if kind == "refiner"]
