@@ -226,10 +226,10 @@ def test_frames_of_several_kinds(clip, label, tmp_path):
 
 def test_instances_beside_the_labels(clip, label, save, tmp_path):
     for path in list(clip.keyframes.iterdir()):
-        ids = pixels(path)
-        save(clip.keyframes / f"{path.stem}_instanceIds.png", np.where(ids == 26, 26001, ids).astype(np.uint16))
+        ids = pixels(path).astype(np.uint16)
+        save(clip.keyframes / f"{path.stem}_instanceIds.png", np.where(ids == 26, np.uint16(26001), ids))
     label(clip, tmp_path / "out").done()
-    assert len(list((tmp_path / "out/labels").iterdir())) == 9
+    assert len(list((tmp_path / "out/labels").iterdir())) == len(list((tmp_path / "out/instances").iterdir())) == 9
 
 
 def test_one_frame_that_is_labelled(build_clip, label, tmp_path):

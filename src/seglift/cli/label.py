@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=Path, required=True, metavar="DIR", help=about("labels"))
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help=about("out"))
     parser.add_argument("--space", required=True, metavar="NAME|FILE", help=about("space"))
+    parser.add_argument("--instances", default="auto", metavar="DIR", help=about("instances"))
     for name in ("method", "motion", "model", "refiner", "direction", "resample", "out_of_view", "tau", "settings"):
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, default=fields[name].default, metavar="X", help=about(name))

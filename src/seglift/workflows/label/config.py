@@ -23,7 +23,8 @@ KEYFRAMES = "keyframes"
 AUTO_STEPS = 1200
 TUNE_STEPS = 400
 
-NO_EFFECT_ON_LABELS = frozenset({"frames", "labels", "out", "ground_truth", "overwrite", "dry_run"})
+NO_INSTANCES = "none"
+NO_EFFECT_ON_LABELS = frozenset({"frames", "labels", "instances", "out", "ground_truth", "overwrite", "dry_run"})
 """Options that may differ between runs on one OUT: paths (contents are fingerprinted) and what only reports."""
 
 
@@ -35,6 +36,13 @@ class LabelConfig:
     labels: Path = field(metadata={"help": "folder of label PNGs whose stems match frame stems"})
     out: Path = field(metadata={"help": "folder that the results are written to"})
     space: str = field(metadata={"help": "label space: a name or a YAML/JSON file"})
+    instances: str = field(
+        default="auto",
+        metadata={
+            "help": "instances of the keyframes, to be carried too: a folder of PNGs (Cityscapes instanceIds, or COCO "
+            "panoptic with its JSON); auto: *_instanceIds.png beside the labels; none"
+        },
+    )
     method: str = field(default="auto", metadata={"help": f"{', '.join(METHODS)}; default: the best that can be had"})
     motion: str = field(
         default="dis",
@@ -120,7 +128,33 @@ class LabelConfig:
         if resample == "auto":
             resample = "recursive" if self.settings == "paper" else "once"
         device = resolve_device(self.device)
+        if method == "semantic" and self.instances not in ("auto", NO_INSTANCES):
+            raise UserError(
+                f"--method semantic carries nothing from the keyframes, but --instances is {self.instances}; use "
+                "another --method, or leave --instances out"
+            )
         return replace(self, method=method, model=model, model_steps=steps, tau=tau, resample=resample, device=device)
+
+    @property
+    def instance_folder(self) -> Path | None:
+        """Where the keyframes' instances lie, None where not in a folder of their own."""
+        return None if self.instances in ("auto", NO_INSTANCES) else Path(self.instances)
+
+    def reach(self, left: int, right: int) -> tuple[int, int]:
+        """Which frames two neighbouring keyframes reach.
+
+        Args:
+            left: frame index of the earlier one.
+            right: that of the later one, above ``left``.
+
+        Returns:
+            The last frame that labels of the earlier one are carried to, and the first that those of the later one are,
+            the keyframes themselves where nothing is carried.
+        """
+        limit = right - left if self.max_distance is None else self.max_distance
+        last = left + limit if self.direction in ("both", "forward") else left
+        first = right - limit if self.direction in ("both", "backward") else right
+        return min(last, right - 1), max(first, left + 1)
 
     def _trained_tau(self) -> str | None:
         from seglift.workflows.label.trained_tau import trained_tau

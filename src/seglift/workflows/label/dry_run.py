@@ -41,6 +41,10 @@ def describe(plan: LabelPlan) -> str:
         f"{len(frames)} frames of {width}x{height}, {len(plan.clip.keyframes)} keyframes, {todo} frames to label",
         f"space {plan.space.name}, method {config.method}, motion {config.motion}, on {config.device}",
     ]
+    if plan.objects:
+        encoding = next(iter(plan.objects.values())).encoding
+        count = sum(number > 0 for drawn in plan.objects.values() for _, number in drawn.objects)
+        lines.append(f"{count} instances drawn in the keyframes are carried too, in {encoding} encoding")
     with threads_per_call(1), torch.inference_mode():
         if config.method != "motion":
             lines += _about_model(plan, todo)

@@ -26,8 +26,12 @@ from seglift.propagation.provenance import PROVENANCE_NAMES
 from seglift.workflows.outputs.lock import LOCK_NAME
 
 FOLDERS = ("labels", "confidence", "provenance")
-PRODUCTS = (*FOLDERS, "instances", "frames.jsonl", "run.json", "timing.json", "report.html")
+INSTANCES = "instances"
+COCO_NAME = "instances.json"
+PRODUCTS = (*FOLDERS, INSTANCES, COCO_NAME, "frames.jsonl", "run.json", "timing.json", "report.html")
 WORK_FOLDER = ".seglift"
+OBJECTS = "objects"
+"""Folder in the work folder for what each frame knows of the keyframes' objects."""
 MODEL_FOLDER = "model"
 REFINER_FOLDER = "refiner"
 GAP_PREFIX = "gap-"
@@ -44,6 +48,8 @@ class FrameResult:
         provenance: uint8 ``[H, W]``, an index into ``PROVENANCE_NAMES``.
         estimated_miou: expected of the labels, 0..1; None where nothing is known of them.
         label_png: a ready PNG file to write for ``labels``, byte for byte; None encodes ``labels``.
+        objects: uint16 ``[H, W]``, codes of the keyframes' objects (:mod:`seglift.propagation.objects`), kept in the
+            work folder; None without instances.
     """
 
     labels: NDArray[np.uint8]
@@ -51,6 +57,7 @@ class FrameResult:
     provenance: NDArray[np.uint8]
     estimated_miou: float | None = None
     label_png: bytes | None = None
+    objects: NDArray[np.uint16] | None = None
 
     def statistics(self) -> dict[str, Any]:
         """The frame's numbers of ``frames.jsonl`` (fractions 0..1, six digits), and ``pixels`` by raw id."""
@@ -110,6 +117,8 @@ class LabelOutput:
             for name in (WORK_FOLDER, *FOLDERS):  # the one that shows that OUT is ours comes first
                 (folder / name).mkdir(parents=True, exist_ok=True)
                 remove_leftovers(folder / name)
+            for place in (folder / INSTANCES, output.work / OBJECTS):
+                remove_leftovers(place)
         except OSError as error:
             raise UserError(f"cannot write to {folder}: {error.strerror or error}; choose another --out") from error
         remove_leftovers(folder)
@@ -172,7 +181,9 @@ class LabelOutput:
         return {
             stem: entry
             for stem, entry in entries.items()
-            if entry.get("key") is not None and all(stem in stems for stems in present)
+            if entry.get("key") is not None
+            and all(stem in stems for stems in present)
+            and ("overlaps" not in entry or self.objects_path(stem).is_file())
         }
 
     def _lines(self) -> list[str]:
@@ -199,14 +210,25 @@ class LabelOutput:
         """
         if self._is_listed(stem):
             self._append({"stem": stem, "key": None})
+            self.instance_path(stem).unlink(missing_ok=True)  # made again from the new labels when all frames are done
         label_png = result.label_png if result.label_png is not None else encode_png(result.labels)
         for name, data in zip(
             FOLDERS, (label_png, encode_png(result.confidence), encode_png(result.provenance)), strict=True
         ):
             write_bytes(self.folder / name / f"{stem}.png", data)
+        if result.objects is not None:
+            write_bytes(self.objects_path(stem), encode_png(result.objects))
         whole = {"stem": stem, **entry, **result.statistics()}
         self._append(whole)
         return whole
+
+    def instance_path(self, stem: str) -> Path:
+        """The instance map of a frame."""
+        return self.folder / INSTANCES / f"{stem}.png"
+
+    def objects_path(self, stem: str) -> Path:
+        """What a frame knows of the keyframes' objects, as codes."""
+        return self.work / OBJECTS / f"{stem}.png"
 
     def _is_listed(self, stem: str) -> bool:
         """Whether the journal has a line of ``stem`` from before; from now on it has."""
@@ -237,8 +259,8 @@ class LabelOutput:
         for folder in set(self.work.glob(f"{GAP_PREFIX}*")) - {self.work / name for name in gaps}:
             shutil.rmtree(folder, ignore_errors=True)
         known = set(stems)
-        for name in FOLDERS:
-            for path in (self.folder / name).glob("*.png"):
+        for folder in (*(self.folder / name for name in (*FOLDERS, INSTANCES)), self.work / OBJECTS):
+            for path in folder.glob("*.png"):
                 if path.stem not in known:
                     path.unlink()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ from seglift.motion.named import looks_back, weights_path
 from seglift.propagation.traverse import Gap, find_gaps
 from seglift.video.clip import Clip, Keyframe, check_label_size, open_clip, pair_ground_truth
 from seglift.workflows.input_identity import model_identity, model_path, motion_identity, space_identity
-from seglift.workflows.label.config import LabelConfig
+from seglift.workflows.label.config import NO_INSTANCES, LabelConfig
 from seglift.workflows.label.keyframe_evidence import KeyframePair, agreement_sentence, void_warnings
+from seglift.workflows.label.keyframe_objects import KeyframeObjects, check_together, read_keyframe_objects
 from seglift.workflows.label.scenes import ONE_SCENE, Scenes
 
 
@@ -34,6 +36,7 @@ class LabelPlan:
         scenes: where nothing is carried on, and where nothing moves; a plan as it is made knows of one scene.
         void_shares: share (0..1) of each keyframe's pixels that have no class, by frame index.
         pairs: what neighbouring keyframes say of each other, in order; a plan as it is made knows of none.
+        objects: those drawn in each keyframe by frame index; of none or of all.
     """
 
     config: LabelConfig
@@ -43,12 +46,16 @@ class LabelPlan:
     scenes: Scenes = ONE_SCENE
     void_shares: dict[int, float] = field(default_factory=dict)
     pairs: tuple[KeyframePair, ...] = ()
+    objects: dict[int, KeyframeObjects] = field(default_factory=dict)
 
     @property
     def warnings(self) -> list[str]:
         """What the user should look at in the keyframes, a line each."""
         stems = self.clip.frames.stems
         lines = void_warnings([(stems[index], share) for index, share in sorted(self.void_shares.items())])
+        unused = self.config.method == "semantic" and self.config.instances == "auto"
+        if unused and any(keyframe.instances is not None for keyframe in self.clip.keyframes):
+            lines.append("--method semantic carries nothing, so the keyframes' instances are left out")
         contradictions = (pair.warning(stems, self.space) for pair in self.pairs)
         return lines + [line for line in contradictions if line is not None]
 
@@ -102,7 +109,7 @@ class LabelPlan:
             model: fingerprint of the segmentation model, empty for none.
         """
         beyond = int(looks_back(self.config.motion))
-        sides = [self.label_fingerprints.get(side, "") if side is not None else "" for side in (gap.left, gap.right)]
+        sides = ["" if side is None else self._drawn(side) for side in (gap.left, gap.right)]
         key = fingerprint_values(sides, gap.left, gap.right, gap.start, gap.stop, model)
         if gap.left is None and gap.right is None:
             return {index: fingerprint_values(key, self._frame_key(index)) for index in range(gap.start, gap.stop)}
@@ -127,7 +134,12 @@ class LabelPlan:
 
     def keyframe_key(self, index: int) -> str:
         """What the output of a keyframe depends on."""
-        return fingerprint_values("keyframe", self.label_fingerprints[index])
+        return fingerprint_values("keyframe", self._drawn(index))
+
+    def _drawn(self, index: int) -> str:
+        """What a human drew of a keyframe."""
+        label, objects = self.label_fingerprints[index], self.objects.get(index)
+        return label if objects is None else fingerprint_values(label, objects.fingerprint)
 
 
 def make_plan(config: LabelConfig) -> LabelPlan:
@@ -142,22 +154,46 @@ def make_plan(config: LabelConfig) -> LabelPlan:
     """
     resolved = config.resolved()
     space = get_space(config.space)
-    clip = open_clip(config.frames, config.labels, config.cut)
+    clip = open_clip(config.frames, config.labels, config.cut, _find_instances(resolved))
     _check_folders(resolved)
     if resolved.ground_truth is not None:
         pair_ground_truth(clip, resolved.ground_truth)
     present: set[int] = set()
-    fingerprints, void_shares = {}, {}
+    fingerprints, void_shares, objects = {}, {}, {}
+    with_objects = resolved.instances != NO_INSTANCES and resolved.method != "semantic"
     for keyframe in clip.keyframes:
         labels = read_label(keyframe.label, space)
         check_label_size(keyframe.label, labels.shape, clip.frames.size)
         present.update(space.ids[i] for i in np.flatnonzero(np.bincount(labels.ravel())))
         fingerprints[keyframe.index] = fingerprint_file(keyframe.label)
         void_shares[keyframe.index] = float(np.mean(space.to_train(labels) == IGNORE_TRAIN_ID))
-    plan = LabelPlan(resolved, space.preferring(present), clip, fingerprints, void_shares=void_shares)
+        drawn = read_keyframe_objects(keyframe, labels, space) if with_objects else None
+        if drawn is not None:
+            objects[keyframe.index] = drawn
+    _check_objects(resolved, clip, objects)
+    plan = LabelPlan(resolved, space.preferring(present), clip, fingerprints, void_shares=void_shares, objects=objects)
     if resolved.tune:
         _check_tune(plan)
     return plan
+
+
+def _find_instances(config: LabelConfig) -> Path | None:
+    folder = config.instance_folder
+    if folder is not None and not folder.is_dir():
+        raise UserError(
+            f"--instances {folder} {'is a file' if folder.exists() else 'does not exist'}, expected a folder of PNGs "
+            "named after the keyframes, auto or none"
+        )
+    return folder
+
+
+def _check_objects(config: LabelConfig, clip: Clip, objects: dict[int, KeyframeObjects]) -> None:
+    if config.instance_folder is not None and not objects:
+        raise UserError(
+            f"--instances {config.instances} has no PNG of a keyframe, expected one for each, such as "
+            f"{clip.keyframes[0].label.name}; give the folder that holds them"
+        )
+    check_together(objects, clip.keyframes)
 
 
 def _check_tune(plan: LabelPlan) -> None:
@@ -170,7 +206,8 @@ def _check_tune(plan: LabelPlan) -> None:
 
 def _check_folders(config: LabelConfig) -> None:
     out = config.out.resolve()
-    given = (config.frames, config.labels, config.ground_truth, model_path(config.model), weights_path(config.motion))
+    inputs = (config.frames, config.labels, config.instance_folder, config.ground_truth)
+    given = (*inputs, model_path(config.model), weights_path(config.motion))
     for path in given:
         if path is not None and path.resolve().is_relative_to(out):
             raise UserError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from seglift.report.contents import (
 from seglift.report.page import write_report
 from seglift.video.clip import pair_ground_truth
 from seglift.workflows.input_identity import fingerprint_motion
+from seglift.workflows.label.instance_maps import InstanceSummary
 from seglift.workflows.label.output import LabelOutput
 from seglift.workflows.label.plan import LabelPlan
 from seglift.workflows.outputs.machine import library_versions, peak_memory
@@ -39,7 +41,11 @@ FRAME_FIELDS = ("index", "stem", "keyframes", "distance", "mean_confidence", "es
 
 
 def write_tables(
-    plan: LabelPlan, output: LabelOutput, entries: Mapping[str, Mapping[str, Any]], model: Mapping[str, Any]
+    plan: LabelPlan,
+    output: LabelOutput,
+    entries: Mapping[str, Mapping[str, Any]],
+    model: Mapping[str, Any],
+    instances: InstanceSummary | None = None,
 ) -> None:
     """Writes ``frames.jsonl`` and ``run.json``; equal runs give equal bytes.
 
@@ -48,6 +54,7 @@ def write_tables(
         output: where.
         entries: the journal's entry of every frame by stem.
         model: what is to be said of the segmentation model.
+        instances: what was written of instances, None without any.
     """
     lines = []
     for stem in plan.clip.frames.stems:
@@ -55,12 +62,16 @@ def write_tables(
         entry["provenance"] = {name: entry["provenance"][name] for name in PROVENANCE_NAMES}
         lines.append(json.dumps({name: entry[name] for name in FRAME_FIELDS if name in entry}, allow_nan=False) + "\n")
     write_bytes(output.folder / "frames.jsonl", "".join(lines).encode())
-    write_json(output.folder / "run.json", describe_run(plan, model))
+    write_json(output.folder / "run.json", describe_run(plan, model, instances))
 
 
-def describe_run(plan: LabelPlan, model: Mapping[str, Any]) -> dict[str, Any]:
+def describe_run(plan: LabelPlan, model: Mapping[str, Any], instances: InstanceSummary | None = None) -> dict[str, Any]:
     """The content of ``run.json``: resolved options, versions, seed, fingerprints of the inputs."""
     stems = plan.clip.frames.stems
+    about = {}
+    if instances is not None:
+        keyframes = {stems[index]: objects.fingerprint for index, objects in sorted(plan.objects.items())}
+        about["instances"] = {**asdict(instances), "keyframes": keyframes}
     return {
         "options": plan.config.label_options() | {"space": plan.space.name},
         "seed": plan.config.seed,
@@ -72,6 +83,7 @@ def describe_run(plan: LabelPlan, model: Mapping[str, Any]) -> dict[str, Any]:
         "keyframe_pairs": [pair.describe(stems, plan.clip.first) for pair in plan.pairs],
         "warnings": plan.warnings,
         "motion": {"spec": plan.config.motion, "sha256": fingerprint_motion(plan.config.motion)},
+        **about,
     }
 
 

@@ -20,14 +20,17 @@ from seglift.motion.named import get_estimator
 from seglift.propagation.estimate import estimate_miou
 from seglift.propagation.fuse import Fused
 from seglift.propagation.gap_confidence import trust_carried
+from seglift.propagation.objects import Codes, overlaps_by_flow
 from seglift.propagation.provenance import EARLIER, HUMAN, LATER, NONE
 from seglift.propagation.spill import Spill
-from seglift.propagation.state import Origin
+from seglift.propagation.state import Origin, estimate_flow
 from seglift.propagation.traverse import BothSides, Gap, Walker
 from seglift.report.contents import MethodResult
+from seglift.workflows.label.carried_objects import ObjectCarrier
 from seglift.workflows.label.clip_method import make_method
 from seglift.workflows.label.config import LabelConfig
 from seglift.workflows.label.frame_cache import FrameCache
+from seglift.workflows.label.instance_maps import InstanceMaps, InstanceSummary, forget_instances
 from seglift.workflows.label.keyframe_evidence import FOLDER, KeyframeEvidence, compare_keyframes
 from seglift.workflows.label.method import Method
 from seglift.workflows.label.output import GAP_PREFIX, FrameResult, LabelOutput
@@ -83,10 +86,11 @@ def _carry_out(plan: LabelPlan, estimator: MotionEstimator, started: float) -> L
     with threads_per_call(1), torch.inference_mode():
         run = _Run(plan, output, estimator, timing)
         run.label_everything()
+        instances = run.number_objects()
         plan = run.plan
     output.compact_journal(run.entries[stem] for stem in plan.clip.frames.stems)
     with timing.stage("report"):
-        write_tables(plan, output, run.entries, run.about_model)
+        write_tables(plan, output, run.entries, run.about_model, instances)
         result, scores = summarise(plan, output, run.entries)
         write_page(output.folder / "report.html", plan, [(output, result)])
     timing.seconds["total"] = time.monotonic() - started
@@ -110,6 +114,7 @@ class _Run:
         self.entries: dict[str, dict[str, Any]] = {}
         self.about_model: dict[str, Any] = {}
         self.labelled = 0
+        self.objects = ObjectCarrier(plan, self.device) if plan.objects else None
 
     def label_everything(self) -> None:
         """Brings every frame's files up to date."""
@@ -152,7 +157,11 @@ class _Run:
         result = FrameResult(
             labels, np.full_like(labels, 255), np.full_like(labels, HUMAN), 1.0, data if is_id_png(data) else None
         )
-        writer.submit(self.plan.clip.frames.stems[index], result, self._entry(index, None, key))
+        entry = self._entry(index, None, key)
+        if self.objects is not None:
+            result = replace(result, objects=self.objects.drawn(index))
+            entry["overlaps"] = []
+        writer.submit(self.plan.clip.frames.stems[index], result, entry)
 
     def _label_gap(
         self, gap: Gap, done: frozenset[int], keys: dict[int, str], method: Method, writer: FrameWriter[FrameResult]
@@ -185,9 +194,34 @@ class _Run:
             offset = pair.offset if pair is not None and config.settings == "product" else 0.0
             with self.timing.stage("fuse"):
                 result = self._as_keyframe(sides) or self._result(trust_carried(method.fuse(sides), sides, offset))
-            writer.submit(stems[sides.index], result, self._entry(sides.index, sides, keys[sides.index], gap))
+            entry = self._entry(sides.index, sides, keys[sides.index], gap)
+            if self.objects is not None:
+                with self.timing.stage("instances"):
+                    codes, overlaps = self.objects.carried(sides, gap, result.labels, result.provenance)
+                result = replace(result, objects=codes)
+                entry["overlaps"] = overlaps
+            writer.submit(stems[sides.index], result, entry)
         writer.flush()
         spill.clear()
+
+    def number_objects(self) -> InstanceSummary | None:
+        """Brings the instance maps up to date, once every frame is; None where the keyframes have no instances."""
+        if self.objects is None:
+            forget_instances(self.output)
+            return None
+        with self.timing.stage("instances"):
+            summary = InstanceMaps(self.plan, self.output, self.entries, self._overlaps_across).write()
+        if summary.reused:
+            say(
+                f"warning: the clip has more objects of a class than there are numbers, {summary.reused} of them share "
+                "one with an object that was gone before"
+            )
+        return summary
+
+    def _overlaps_across(self, index: int, here: Codes, there: Codes) -> list[list[int]]:
+        """Overlaps of the objects of frame ``index``, carried to the next one, with those there."""
+        flow = estimate_flow(self.estimator, self.frames(index), self.frames(index + 1))
+        return overlaps_by_flow(flow, here, there)
 
     def _as_keyframe(self, sides: BothSides) -> FrameResult | None:
         """What a human drew, where the frame repeats a keyframe that labels are carried from."""
