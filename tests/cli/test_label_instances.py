@@ -539,3 +539,20 @@ def test_a_street_against_its_exact_instances(town, run, tmp_path):
     both = sum(np.intersect1d(a, b).searchsorted([1000, 65535]) @ (-1, 1) for a, b in pairwise(shown))
     assert both > 40  # were nothing linked, each of them would switch its id
     assert switches["count"] < 0.4 * both
+
+
+def test_more_objects_than_numbers(build_clip, label, save, tree, tmp_path, monkeypatch):
+    """Two numbers for the cars of a clip of four scenes, as if it were a thousand."""
+    clip = build_clip(tmp_path, 13, keyframes=range(0, 13, 2))
+    for index in range(0, 13, 2):
+        draw(clip, index, save, car=index % 4 // 2, person=1)
+    monkeypatch.setattr("seglift.workflows.label.instance_maps.MOST_OF_A_CLASS", 2)
+    more = ("--max-distance", 1, "--direction", "forward")
+    ran = label(clip, tmp_path / "out", *more).done()
+    assert "warning" not in ran.err  # neighbours meet, so that there is one car
+    monkeypatch.setattr("seglift.propagation.object_tracks.LEAST_IOU", 2.0)  # nothing is the same
+    ran = label(clip, tmp_path / "other", *more).done()
+    assert "more objects of a class than there are numbers" in ran.err
+    cars = [{int(v) for v in np.unique(ids(tmp_path / "other", s)) if v // 1000 == CAR} for s in clip.stems[::2]]
+    assert all(len(found) == 1 for found in cars) and all(a != b for a, b in pairwise(cars))
+    assert set.union(*cars) == {26000, 26001}

@@ -85,3 +85,20 @@ def test_devices():
     assert config(device="cpu").resolved().device == "cpu"
     with pytest.raises(UserError, match="'tpu' is not here; choose auto or one of cpu"):
         config(device="tpu").resolved()
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (19, 11)),
+        ({"direction": "forward"}, (19, 20)),
+        ({"direction": "backward"}, (10, 11)),
+        ({"max_distance": 6}, (16, 14)),
+        ({"max_distance": 3}, (13, 17)),
+        ({"max_distance": 50}, (19, 11)),
+        ({"max_distance": 4, "direction": "forward"}, (14, 20)),
+    ],
+)
+def test_what_two_keyframes_reach(options, expected):
+    assert config(**options).reach(10, 20) == expected
+    assert config(**options).reach(10, 11) == (10, 11)
