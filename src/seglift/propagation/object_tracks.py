@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 LEAST_IOU = 0.05
 """Objects of two keyframes that overlap less, summed over the frames between, are two objects.
@@ -53,6 +52,8 @@ def match_objects(
 
 
 def _assign(iou: Mapping[tuple[int, int], float]) -> dict[int, int]:
+    from scipy.optimize import linear_sum_assignment  # slow to import, and labels without instances need none
+
     rows, columns = (sorted({pair[side] for pair in iou}) for side in (0, 1))
     gain = np.array([[iou.get((row, column), 0.0) for column in columns] for row in rows])
     gain[gain < LEAST_IOU] = 0.0

@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from seglift.motion.maps import map_from_flow, outside
@@ -137,6 +136,8 @@ def spread_codes(codes: Codes, raw: NDArray[np.uint8], things: NDArray[np.bool_]
 
 
 def _spread_in(codes: Codes, region: NDArray[np.bool_]) -> None:
+    from scipy import ndimage  # slow to import, and labels without instances need none
+
     known = region & (codes > 0)
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     lacking = region & ~known
