@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from seglift.labels.space import LabelClass, LabelSpace
 from seglift.motion.consistency import photometric_error
 from seglift.motion.maps import identity_map
 from seglift.propagation import fuse_model
@@ -128,6 +129,15 @@ def test_agreement_of_all_three_is_what_a_full_count_gives_inside_regions(make_s
     carried = votes.sum(-1) - MODEL_WEIGHT
     expected = (carried + MODEL_WEIGHT * 0.7) / votes.sum(-1)  # the model's word as it was said
     assert np.allclose(fused.confidence[0].numpy(), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("along_edges", [False, True])
+def test_a_space_of_a_single_class(make_state, stub_model, along_edges):
+    space = LabelSpace("one", (LabelClass(0, "thing", (9, 9, 9), 0, "thing", False),), None)
+    vote = ModelVote(SemanticLabeller(stub_model(torch.ones(1, 1, 12, 16)), space), along_edges=along_edges)
+    fused = fuse_with_model(BothSides(4, make_state(1, ids=1), None), IMAGE, vote)
+    assert not fused.labels.any()
+    assert torch.allclose(fused.confidence, torch.ones(1, 12, 16))
 
 
 @pytest.mark.parametrize("train", [0, 1, 2])

@@ -152,7 +152,7 @@ class _Ballot:
 
 def _decide(votes: Tensor, pixels: Tensor, labels: Tensor, share: Tensor) -> None:
     """Writes in place what the votes, float32 ``[N, K]``, say of N pixels: the winner and its share of the best two."""
-    best = votes.topk(2, 1)
+    best = votes.topk(min(2, votes.shape[1]), 1)  # a space may have a single index
     labels.view(-1)[pixels] = best.indices[:, 0].to(torch.uint8)
     share.view(-1)[pixels] = best.values[:, 0] / best.values.sum(1)
 
