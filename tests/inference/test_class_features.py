@@ -46,3 +46,18 @@ def test_one_look_at_the_same_images():
     images[0, 0, 0, 0] = 0.5 - images[0, 0, 0, 0] / 2  # written over in place
     assert not torch.equal(model.logits(images), first)
     assert inner.looks == 2
+
+
+def test_what_another_thread_asks_meanwhile_is_not_taken_for_the_answer(monkeypatch):
+    model = ClassFeatures(Counting())
+    mine, others = torch.full((1, 3, 8, 8), 0.25), torch.full((1, 3, 8, 8), 0.75)
+    first, equal = model.logits(mine), torch.equal
+
+    def interrupted(one: torch.Tensor, other: torch.Tensor) -> bool:
+        same = equal(one, other)
+        monkeypatch.setattr(torch, "equal", equal)
+        model.logits(others)  # as if a thread had come between looking and answering
+        return same
+
+    monkeypatch.setattr(torch, "equal", interrupted)
+    assert equal(model.logits(mine), first)

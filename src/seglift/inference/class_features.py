@@ -17,7 +17,8 @@ STRIDE = 4
 class ClassFeatures:
     """A :class:`~seglift.inference.semantic_model.SemanticModel` that gives class probabilities as features.
 
-    What it said of the last images is kept, so that logits and features of one frame cost one look.
+    What it said of the last images is kept, so that logits and features of one frame cost one look. Threads may share
+    it where they may share the model inside.
 
     Attributes:
         model: the model inside, with its inference settings.
@@ -33,9 +34,10 @@ class ClassFeatures:
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
         """Images float32 [B, 3, H, W] in 0..1 to logits float32 [B, C, H, W], not to be written to."""
-        if self._last is None or not torch.equal(self._last[0], images):
-            self._last = images.clone(), self.model.logits(images)
-        return self._last[1]
+        last = self._last  # another thread may put its own there meanwhile
+        if last is None or not torch.equal(last[0], images):
+            last = self._last = images.clone(), self.model.logits(images)
+        return last[1]
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
