@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from seglift.base.errors import UserError
 from seglift.workflows.label.config import LabelConfig
 from seglift.workflows.label.plan import LabelPlan, make_plan
 from seglift.workflows.label.scenes import ONE_SCENE, Scenes
@@ -98,3 +99,13 @@ def test_a_frame_does_not_depend_on_other_scenes(clip: Path, motion: str, change
     after = keys(clip, motion, scenes)
     different = {index for index in after if after[index] != before[index]}
     assert different and different <= set(scene)
+
+
+def test_a_refiner_that_lies_in_out(clip: Path):
+    out = clip / "out"
+    (out / ".seglift" / "refiner").mkdir(parents=True)
+    config = LabelConfig(
+        clip / "frames", clip / "keys", out, "cityscapes", refiner=str(out / ".seglift" / "refiner"), overwrite=True
+    )
+    with pytest.raises(UserError, match="where it could be overwritten"):
+        make_plan(config)

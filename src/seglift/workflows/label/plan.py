@@ -17,7 +17,7 @@ from seglift.labels.space_file import get_space
 from seglift.motion.named import looks_back, weights_path
 from seglift.propagation.traverse import Gap, find_gaps
 from seglift.video.clip import Clip, Keyframe, check_label_size, open_clip, pair_ground_truth
-from seglift.workflows.input_identity import model_identity, model_path, motion_identity, space_identity
+from seglift.workflows.input_identity import REFINER_WORDS, model_identity, model_path, motion_identity, space_identity
 from seglift.workflows.label.config import NO_INSTANCES, LabelConfig
 from seglift.workflows.label.keyframe_evidence import KeyframePair, agreement_sentence, void_warnings
 from seglift.workflows.label.keyframe_objects import KeyframeObjects, check_together, read_keyframe_objects
@@ -207,7 +207,8 @@ def _check_tune(plan: LabelPlan) -> None:
 def _check_folders(config: LabelConfig) -> None:
     out = config.out.resolve()
     inputs = (config.frames, config.labels, config.instance_folder, config.ground_truth)
-    given = (*inputs, model_path(config.model), weights_path(config.motion))
+    refiner = None if config.refiner in REFINER_WORDS else Path(config.refiner)
+    given = (*inputs, model_path(config.model), weights_path(config.motion), refiner)
     for path in given:
         if path is not None and path.resolve().is_relative_to(out):
             raise UserError(
