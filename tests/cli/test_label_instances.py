@@ -108,6 +108,14 @@ def test_every_way_to_carry(objects, label, tmp_path, more):
     check_followed(tmp_path / "out", objects.truth, least=0.85)
 
 
+def test_a_part_of_the_clip(objects, label, tmp_path):
+    label(objects, tmp_path / "out", "--frames", "2:9").done()
+    for stem in objects.stems[:2]:
+        (objects.truth / f"{stem}.png").unlink()
+    check_agreement(tmp_path / "out")
+    check_followed(tmp_path / "out", objects.truth, car=26000, person=24005)
+
+
 def test_keyframes_that_reach_no_frame_together_are_not_linked(objects, label, tmp_path):
     label(objects, tmp_path / "out", "--max-distance", 1).done()
     check_agreement(tmp_path / "out")
