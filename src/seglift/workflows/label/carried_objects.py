@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seglift.labels.reading import read_label
-from seglift.labels.space import LabelSpace
 from seglift.propagation.objects import CarriedObjects, Codes, carry_objects, choose_objects, count_overlaps
 from seglift.propagation.state import Propagated
 from seglift.propagation.traverse import BothSides, Gap
+from seglift.workflows.label.keyframe_objects import thing_ids
 from seglift.workflows.label.plan import LabelPlan
 
 KEPT = 3
@@ -70,10 +70,3 @@ class ObjectCarrier:
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return self._kept[index]
-
-
-def thing_ids(space: LabelSpace) -> NDArray[np.bool_]:
-    """Which raw ids are things, bool ``[256]``."""
-    things = np.zeros(256, np.bool_)
-    things[[entry.id for entry in space.classes if entry.thing]] = True
-    return things

@@ -116,6 +116,13 @@ def check_together(objects: dict[int, KeyframeObjects], keyframes: tuple[Keyfram
             )
 
 
+def thing_ids(space: LabelSpace) -> NDArray[np.bool_]:
+    """Which raw ids are things, bool ``[256]``."""
+    things = np.zeros(256, np.bool_)
+    things[[entry.id for entry in space.classes if entry.thing]] = True
+    return things
+
+
 def _pairs(path: Path, labels: Array8, space: LabelSpace) -> tuple[tuple[KeyframeObject, ...], NDArray[np.int64]]:
     """Objects of a keyframe, and the key of each pixel's, int64 ``[H, W]``, 0 where there is no thing."""
     raw, number = read_instances(path, space)
@@ -127,8 +134,7 @@ def _pairs(path: Path, labels: Array8, space: LabelSpace) -> tuple[tuple[Keyfram
             f"{path} has another class than its label at {int(differing.sum())} pixels, so one of them is out of date "
             "or in another encoding; make them agree, or label without instances by --instances none"
         )
-    things = np.zeros(256, np.bool_)
-    things[[entry.id for entry in space.classes if entry.thing]] = True
+    things = thing_ids(space)
     wrong = (number > 0) & ~things[raw]
     if wrong.any():
         name = _name(space, int(raw[wrong][0]))
