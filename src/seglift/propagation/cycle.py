@@ -57,7 +57,10 @@ class ReturnConfig:
         rules = {
             "lengths": (all(length >= 1 for length in self.lengths), "whole numbers from 1"),
             "keyframes": (all(distance >= 1 for distance in self.keyframes), "whole numbers from 1"),
-            "tau": (isinstance(self.tau, str) or 0 <= self.tau < math.inf, "at least 0, or one of the words inf, auto"),
+            "tau": (
+                self.tau in ("auto", "inf") if isinstance(self.tau, str) else 0 <= self.tau < math.inf,
+                "at least 0, or one of the words inf, auto",
+            ),
             "resample": (self.resample in {"recursive", "once"}, "recursive or once"),
         }
         for name, (holds, expected) in rules.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from seglift.metrics.confusion import Confusion
@@ -44,7 +45,7 @@ def confusions_by_tau(
     space = labeller.space
     truth = space.to_train(around.labels[around.key]()[0].cpu().numpy())
     found = {tau: Confusion.empty(space.num_train) for tau in taus}
-    fixed = ReturnConfig(config.lengths, config.keyframes, DEFAULT_TAU, config.resample)
+    fixed = replace(config, tau=DEFAULT_TAU)
     for trip, reach in both_trips(around, estimator, labeller, fixed):
         for tau, confusion in found.items():
             for one in returns_of(trip.at(tau), reach, around, fixed):

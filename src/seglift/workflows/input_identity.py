@@ -21,11 +21,12 @@ def model_path(spec: str) -> Path | None:
     return None if spec in MODEL_WORDS else Path(spec.removeprefix(HUB_PREFIX))
 
 
-def fingerprint_model(spec: str) -> str:
+def fingerprint_model(spec: str, option: str = "--model") -> str:
     """Of a checkpoint's content, of the files of a transformers folder, or of the id of a hub model.
 
     Args:
-        spec: ``--model``, neither ``auto`` nor ``none``.
+        spec: ``--model`` or ``--refiner``, neither ``auto`` nor ``none``.
+        option: what errors call it.
 
     Raises:
         UserError: there is nothing at the path.
@@ -42,9 +43,9 @@ def fingerprint_model(spec: str) -> str:
             files = sorted(file for file in path.iterdir() if file.is_file())
             return fingerprint_values([[file.name, fingerprint_file(file)] for file in files])
     except OSError as error:
-        raise UserError(f"cannot read --model {spec}: {error.strerror or error}; check the path") from error
+        raise UserError(f"cannot read {option} {spec}: {error.strerror or error}; check the path") from error
     if not spec.startswith(HUB_PREFIX):
-        raise UserError(f"--model {spec} is neither a file nor a folder; give a checkpoint, hf:ID, auto or none")
+        raise UserError(f"{option} {spec} is neither a file nor a folder; give a checkpoint, hf:ID, auto or none")
     return fingerprint_values(spec)
 
 
@@ -67,7 +68,7 @@ def fingerprint_motion(name: str) -> str | None:
         ) from error
 
 
-def model_identity(spec: str) -> str:
+def model_identity(spec: str, option: str = "--model") -> str:
     """``--model`` or ``--refiner`` as it identifies a run: the word, the hub's id, or kind and content."""
     if spec in REFINER_WORDS:
         return spec
@@ -75,7 +76,7 @@ def model_identity(spec: str) -> str:
     hub = spec.startswith(HUB_PREFIX)
     if hub and not path.exists():
         return spec
-    return f"{'transformers' if hub else 'checkpoint'} {fingerprint_model(spec)}"
+    return f"{'transformers' if hub else 'checkpoint'} {fingerprint_model(spec, option)}"
 
 
 def motion_identity(name: str) -> str:

@@ -43,7 +43,7 @@ def make_method(plan: LabelPlan, work: Path, estimator: MotionEstimator) -> Meth
     method = model_method(config, labeller, threshold, estimator, refiner)
     if refiner is None:
         return replace(method, fingerprint=clip_model.fingerprint, about_model=clip_model.about)
-    digest = fingerprint_model(config.refiner)
+    digest = fingerprint_model(config.refiner, "--refiner")
     about = clip_model.about | {"refiner": {"spec": config.refiner, "sha256": digest, **refiner.about}}
     return replace(method, fingerprint=fingerprint_values(clip_model.fingerprint, digest), about_model=about)
 

@@ -27,7 +27,7 @@ from seglift.training.loop.fit import fit
 from seglift.training.loop.fit_config import FitConfig
 from seglift.training.refining.left_out import LeftOut
 from seglift.workflows.label.auto_model import ClipModel
-from seglift.workflows.label.left_out_keyframes import EVIDENCE, LeftOutKeyframes
+from seglift.workflows.label.left_out_keyframes import LeftOutKeyframes
 from seglift.workflows.label.output import REFINER_FOLDER
 from seglift.workflows.label.plan import LabelPlan
 from seglift.workflows.label.scenes import ONE_SCENE, SCENES_NAME, find_scenes
@@ -82,7 +82,8 @@ def get_keyframe_refiner(
     Args:
         plan: the checked inputs.
         work: the run's folder; network and verdict are kept in ``work/refiner`` and hold for later runs, also when
-            keyframes were added, changed or removed since (so that only the gaps they touch change).
+            keyframes were added, changed or removed since (so that only the gaps they touch change). Where there were
+            too few to learn from, nothing is kept.
         estimator: of motion.
         clip_model: the clip's segmentation model; with a ``ClassFeatures`` nothing is computed twice.
 
@@ -95,10 +96,17 @@ def get_keyframe_refiner(
         if begun != made_of:  # nothing, or the start of learning from other keyframes
             shutil.rmtree(folder, ignore_errors=True)
             write_json(folder / MADE_OF, made_of)
-        write_json(folder / VERDICT, _learn(plan, work, estimator, clip_model))
-        shutil.rmtree(folder / EVIDENCE, ignore_errors=True)
+        looks = plan.config.scene_cuts == "auto"
+        scenes = find_scenes(plan.clip.frames, work / SCENES_NAME) if looks else ONE_SCENE
+        keyframes = LeftOutKeyframes(plan, scenes, folder, estimator, clip_model)
+        if len(keyframes.usable) < NEEDED:  # no verdict to keep: more may come
+            reason = too_few(len(keyframes.usable), len(keyframes.keyframes))
+            say(reason)
+            return KeyframeRefiner(None, "", {"used": False, "reason": reason})
+        write_json(folder / VERDICT, _learn(plan, keyframes, folder, clip_model))
     elif begun != made_of:
         say("the refiner's verdict on earlier keyframes still holds; --overwrite learns anew from today's")
+    LeftOutKeyframes.remove_from(folder)
     verdict = read_json(folder / VERDICT)
     say(verdict["reason"])
     if not verdict["used"]:
@@ -116,18 +124,13 @@ def _made_of(plan: LabelPlan, clip_model: ClipModel) -> dict[str, Any]:
     }
 
 
-def _learn(plan: LabelPlan, work: Path, estimator: MotionEstimator, clip_model: ClipModel) -> dict[str, Any]:
+def _learn(plan: LabelPlan, keyframes: LeftOutKeyframes, folder: Path, clip_model: ClipModel) -> dict[str, Any]:
     """What :class:`KeyframeRefiner` has for ``about``."""
-    looks = plan.config.scene_cuts == "auto"
-    scenes = find_scenes(plan.clip.frames, work / SCENES_NAME) if looks else ONE_SCENE
-    keyframes = LeftOutKeyframes(plan, scenes, work / REFINER_FOLDER, estimator, clip_model)
-    if len(keyframes.usable) < NEEDED:
-        return too_few(len(keyframes.usable), len(keyframes.keyframes))
     frames = [keyframes.left_out(index) for index in some_of(keyframes.usable, MOST)]
     held_out = frames[1::HELD_OUT_EVERY]
     learnt_from = [frame for frame in frames if frame not in held_out]
     keyframes.decide(frames)
-    network = work / REFINER_FOLDER / NETWORK
+    network = folder / NETWORK
     _train(plan, learnt_from, network, clip_model)
     verdict = judged(*_before_and_after(keyframes, held_out, network))
     stems = plan.clip.frames.stems
@@ -169,18 +172,17 @@ def some_of(indices: Sequence[int], most: int) -> list[int]:
     return [indices[place] for place in np.linspace(0, len(indices) - 1, most).round().astype(int)]
 
 
-def too_few(usable: int, keyframes: int) -> dict[str, Any]:
-    """The verdict where there is too little to learn from.
+def too_few(usable: int, keyframes: int) -> str:
+    """What is said where there is too little to learn from.
 
     Args:
         usable: keyframes that can be learnt from.
         keyframes: all keyframes.
     """
-    reason = (
+    return (
         f"the refiner has {usable} of {keyframes} keyframes to learn from (with a labelled neighbour in reach, not"
         f" almost all void), {NEEDED} are needed: labels are made without it"
     )
-    return {"used": False, "reason": reason}
 
 
 def judged(before: Confusion, after: Confusion) -> dict[str, Any]:

@@ -7,6 +7,7 @@ frames and back end on their own picture, where motion finds its way home too we
 
 from __future__ import annotations
 
+import shutil
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
@@ -39,8 +40,8 @@ from seglift.workflows.label.scenes import Scenes
 LEAST_LABELLED = 0.05
 """Share of a keyframe's pixels that must have a class."""
 FOLDS = 2
-EVIDENCE = "evidence"
-"""Folder of the decisions; not needed when all is learnt."""
+EVIDENCE, FOLD, WALK = "evidence", "fold", "walk"
+"""Folders of the decisions, of the models by number, and of what is carried meanwhile."""
 
 
 class LeftOutKeyframes:
@@ -65,6 +66,12 @@ class LeftOutKeyframes:
         self.keyframes = sorted(plan.label_fingerprints)
         self.frame = FrameCache(plan, torch.device(plan.config.device))
         self._folder = folder
+
+    @staticmethod
+    def remove_from(folder: Path) -> None:
+        """Removes what is not needed once all is learnt."""
+        for name in (EVIDENCE, WALK, *(f"{FOLD}{number}" for number in range(FOLDS))):
+            shutil.rmtree(folder / name, ignore_errors=True)
 
     @cached_property
     def usable(self) -> list[int]:
@@ -116,7 +123,7 @@ class LeftOutKeyframes:
         for number in range(FOLDS):
             others = [index for place, index in enumerate(self._labelled) if place % FOLDS != number]
             say(f"training a model on {len(others)} of the keyframes, to see what it makes of the others")
-            models.append(ClassFeatures(train_on_keyframes(self.plan, self._folder / f"fold{number}", others, FOLDS)))
+            models.append(ClassFeatures(train_on_keyframes(self.plan, self._folder / f"{FOLD}{number}", others, FOLDS)))
         return models
 
     def decide(self, frames: Sequence[LeftOut]) -> None:
@@ -135,7 +142,7 @@ class LeftOutKeyframes:
                 bar.advance()
 
     def _decisions(self, frame: LeftOut) -> Iterator[tuple[str, Decision]]:
-        model, spill = self.model_for(frame.index), Spill(self._folder / "walk")
+        model, spill = self.model_for(frame.index), Spill(self._folder / WALK)
         spill.clear()
         method = model_method(self.plan.config, SemanticLabeller(model, self.plan.space), None, self.estimator)
         walker, neighbours = self._walker(method), self._neighbours(frame.index)

@@ -23,6 +23,9 @@ from seglift.workflows.label.keyframe_evidence import KeyframePair, agreement_se
 from seglift.workflows.label.keyframe_objects import KeyframeObjects, check_together, read_keyframe_objects
 from seglift.workflows.label.scenes import ONE_SCENE, Scenes
 
+DECISIONS = 2
+"""Raised whenever the same inputs give other labels: frames that were made under another number are made anew."""
+
 
 @dataclass(frozen=True)
 class LabelPlan:
@@ -83,7 +86,11 @@ class LabelPlan:
             UserError: weights that cannot be read.
         """
         config = self.config
-        return model_identity(config.model), motion_identity(config.motion), model_identity(config.refiner)
+        return (
+            model_identity(config.model),
+            motion_identity(config.motion),
+            model_identity(config.refiner, "--refiner"),
+        )
 
     def identity(self) -> dict[str, Any]:
         """What a run must share with an earlier one on its OUT; keyframes and frame contents are not part of it."""
@@ -110,7 +117,7 @@ class LabelPlan:
         """
         beyond = int(looks_back(self.config.motion))
         sides = ["" if side is None else self._drawn(side) for side in (gap.left, gap.right)]
-        key = fingerprint_values(sides, gap.left, gap.right, gap.start, gap.stop, model)
+        key = fingerprint_values(DECISIONS, sides, gap.left, gap.right, gap.start, gap.stop, model)
         if gap.left is None and gap.right is None:
             return {index: fingerprint_values(key, self._frame_key(index)) for index in range(gap.start, gap.stop)}
         scene = self.scenes.around(gap.start, len(self.clip.frames))

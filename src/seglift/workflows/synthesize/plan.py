@@ -93,7 +93,7 @@ class SynthesizePlan:
             "classes": space_identity("file", self.dataset.space)[1],
             "model": model_identity(config.model),
             "motion": motion_identity(config.motion) if config.carries else "none",
-            "refiner": model_identity(config.refiner),
+            "refiner": model_identity(config.refiner, "--refiner"),
         }
 
 
