@@ -83,6 +83,23 @@ def parse_roots(words: Sequence[str]) -> dict[str, Path]:
     return found
 
 
+def root_of(called: str, root: str | None, roots: Mapping[str, Path]) -> Path:
+    """Where a source of a recipe lies: what the command line says stands above the recipe.
+
+    Args:
+        called: what the recipe calls the source.
+        root: its folder as the recipe says it.
+        roots: see :func:`parse_roots`.
+
+    Raises:
+        UserError: neither says it.
+    """
+    found = roots.get(called, roots.get("", None if root is None else Path(root)))
+    if found is None:
+        raise UserError(f'the recipe does not say where "{called}" lies; add --root {called}=DIR')
+    return found
+
+
 def check_roots(roots: Mapping[str, Path], names: set[str]) -> None:
     """Refuses folders for sources that there are not.
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-
-from torch import distributed
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, read_json, write_bytes, write_json
 from seglift.base.progress import say
 from seglift.report.study_plot import study_plot
 from seglift.workflows.outputs.lock import only_writer
+from seglift.workflows.outputs.one_process import require_one_process
 from seglift.workflows.recipes.overrides import check_roots
 from seglift.workflows.score.run import render_table
 from seglift.workflows.study.recipe import Policies, StudyRecipe, read_study
@@ -67,11 +65,8 @@ def run_study(
         UserError: the recipe of the study or of a policy is wrong, ``out`` holds a study of another recipe, a run
             fails, or several processes were started.
     """
-    if distributed.is_available() and distributed.is_torchelastic_launched() and int(os.environ["WORLD_SIZE"]) > 1:
-        raise UserError(
-            "a study runs in one process, torchrun started several; leave torchrun out, or train OUT/POLICY/seed_N by"
-            " `seglift train` under torchrun and let the study compare them"
-        )
+    instead = "train OUT/POLICY/seed_N by `seglift train` under torchrun and let the study compare them"
+    require_one_process("a study", instead)
     study, policies = read_study(recipe_path, options.overrides)
     check_roots(options.roots, set().union(*policies.sources.values()))
     check_sources((policies.recipes[run.policy] for run in _pending(study, out)[:limit]), options.roots)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from seglift.base.errors import UserError
 from seglift.base.progress import say
 from seglift.datasets.catalogue import open_dataset
 from seglift.datasets.dataset import Dataset
@@ -16,7 +15,7 @@ from seglift.labels.space_file import get_space
 from seglift.training.images.dataset_samples import DatasetSamples
 from seglift.training.images.in_space import in_space
 from seglift.training.loop.processes import is_first_process
-from seglift.workflows.recipes.overrides import check_roots
+from seglift.workflows.recipes.overrides import check_roots, root_of
 from seglift.workflows.train.recipe import HeldOutSource, ImageTrainRecipe
 from seglift.workflows.train.record import RecordedRecipe, TrainingRecord
 
@@ -98,7 +97,7 @@ def check_sources(recipes: Iterable[ImageTrainRecipe], roots: Mapping[str, Path]
     """
     known: list[tuple[Path, str, str, dict[str, Any]]] = []
     for source in (source for recipe in recipes for source in recipe.sources):
-        asked = (_root_of(source, roots), source.dataset, source.split, source.options)
+        asked = (root_of(source.called, source.root, roots), source.dataset, source.split, source.options)
         if asked not in known:
             _open(source, roots)
             known.append(asked)
@@ -110,11 +109,4 @@ def num_labelled(dataset: Dataset) -> int:
 
 
 def _open(source: HeldOutSource, roots: Mapping[str, Path]) -> Dataset:
-    return open_dataset(source.dataset, _root_of(source, roots), source.split, source.options)
-
-
-def _root_of(source: HeldOutSource, roots: Mapping[str, Path]) -> Path:
-    root = roots.get(source.called, roots.get("", None if source.root is None else Path(source.root)))
-    if root is None:
-        raise UserError(f'the recipe does not say where "{source.called}" lies; add --root {source.called}=DIR')
-    return root
+    return open_dataset(source.dataset, root_of(source.called, source.root, roots), source.split, source.options)

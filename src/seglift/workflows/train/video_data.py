@@ -18,7 +18,7 @@ from seglift.training.loop.processes import is_first_process
 from seglift.training.videos.triplets import Clip, Triplets
 from seglift.video.clip_tree import find_clips
 from seglift.video.frames import Frames, open_frames
-from seglift.workflows.recipes.overrides import check_roots
+from seglift.workflows.recipes.overrides import check_roots, root_of
 from seglift.workflows.train.record import TrainingRecord
 from seglift.workflows.train.video_recipe import VideoSource, VideoTrainRecipe
 
@@ -70,7 +70,7 @@ def open_video_data(recipe: VideoTrainRecipe, roots: Mapping[str, Path]) -> Vide
             too small.
     """
     check_roots(roots, {source.called for source in recipe.sources})
-    places = tuple(_root_of(source, roots) for source in recipe.sources)
+    places = tuple(root_of(source.called, source.root, roots) for source in recipe.sources)
     clips = [_open_source(source, place) for source, place in zip(recipe.sources, places, strict=True)]
     count, processes = len(recipe.train), max(1, recipe.fit.workers)
     train = _triplets(clips[:count], "train", processes)
@@ -78,13 +78,6 @@ def open_video_data(recipe: VideoTrainRecipe, roots: Mapping[str, Path]) -> Vide
     for data in (train, val) if val is not None else (train,):
         _check_sides(_some_sizes(data))
     return VideoData(train, val, places, _fitting_crop(recipe.crop, _some_sizes(train)))
-
-
-def _root_of(source: VideoSource, roots: Mapping[str, Path]) -> Path:
-    root = roots.get(source.called, roots.get("", None if source.root is None else Path(source.root)))
-    if root is None:
-        raise UserError(f'the recipe does not say where "{source.called}" lies; add --root {source.called}=DIR')
-    return root
 
 
 def _open_source(source: VideoSource, root: Path) -> list[Clip]:
