@@ -23,6 +23,7 @@ COMMANDS = {
     "label": "label every frame of a video from a few labelled ones: the main job",
     "predict": "segment every frame of a video, or every image of a tree, with a model",
     "score": "compare labels with ground truth: IoU per class, mIoU, accuracy, boundary F",
+    "selftrain": "rounds of teacher and student over unlabelled frames (Naive-Student)",
     "study": "train several policies with several seeds and compare them",
     "train": "train by a recipe: a segmentation model, or motion from unlabelled video",
     "synthesize": "label the neighbours of every labelled frame of a dataset, as a dataset to train on",

@@ -1,0 +1,1 @@
+"""``seglift selftrain``: rounds of teacher and student over unlabelled frames (Naive-Student)."""

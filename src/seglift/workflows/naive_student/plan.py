@@ -1,0 +1,201 @@
+"""What ``seglift selftrain`` will do, checked before it does anything."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seglift.base.devices import resolve_device
+from seglift.base.errors import UserError
+from seglift.base.progress import say
+from seglift.inference.panoptic.model import require_panoptic
+from seglift.inference.semantic_model import HUB_PREFIX, load_model
+from seglift.workflows.input_identity import MODEL_WORDS, model_identity
+from seglift.workflows.naive_student.data import SelftrainData, Sources, open_sources
+from seglift.workflows.naive_student.kinds import PANOPTIC, count_weights, kind_of
+from seglift.workflows.naive_student.pseudo_labels import Labelling
+from seglift.workflows.naive_student.recipe import SelftrainRecipe, read_selftrain
+from seglift.workflows.naive_student.trainings import (
+    Values,
+    count_network,
+    network_name,
+    parsed_training,
+    shaping,
+    source_values,
+    training,
+)
+from seglift.workflows.naive_student.void_regions import VoidRegions
+from seglift.workflows.recipes.recipe import plain_values
+from seglift.workflows.train.folder import without_roots
+from seglift.workflows.train.kinds import describe_recipe
+from seglift.workflows.train.setup import TrainOptions
+
+IDENTITY = (
+    *("labelled", "unlabelled", "val", "test", "share", "labelled_frames", "mix", "fine_tune"),
+    *("start_from_previous", "labelling", "segments", "void_classes"),
+)
+"""Names of a recipe that shape results; seeds and rounds may be added later."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the rounds: what it is called, and its parameters where these are known."""
+
+    name: str
+    parameters: int | None
+
+
+@dataclass(frozen=True)
+class SelftrainPlan:
+    """Checked inputs.
+
+    Attributes:
+        recipe: of the rounds.
+        where: its file, for messages.
+        sources: opened data.
+        labelling: how frames are labelled.
+        kind: what students are, one of ``kinds.KINDS``.
+        options: of the command line.
+        teacher: the first teacher.
+        students: of each round.
+    """
+
+    recipe: SelftrainRecipe
+    where: str
+    sources: Sources
+    labelling: Labelling
+    kind: str
+    options: TrainOptions
+    teacher: Network
+    students: tuple[Network, ...]
+
+    @property
+    def held_out(self) -> dict[str, Values]:
+        """``val`` and ``test`` of the trainings, as far as there are."""
+        given = {"val": self.recipe.val, "test": self.recipe.test}
+        found = {use: source for use, source in given.items() if source is not None}
+        return {use: source_values(source, self.sources.roots[source.called]) for use, source in found.items()}
+
+    def identity(self) -> dict[str, Any]:
+        """What a call must share with an earlier one to continue it, JSON-serialisable.
+
+        Raises:
+            UserError: weights that cannot be read.
+        """
+        recipe = self.recipe
+        teacher = recipe.teacher
+        students = recipe.student if isinstance(recipe.student, tuple) else (recipe.student,)
+        values = without_roots(plain_values(recipe))
+        identity = {
+            "teacher": model_identity(teacher) if isinstance(teacher, str) else shaping(teacher, "teacher"),
+            "student": [shaping(student, "student") for student in students if isinstance(student, dict)],
+            **{name: values[name] for name in IDENTITY},
+        }
+        found: dict[str, Any] = json.loads(json.dumps(identity))
+        return found
+
+    def warnings(self) -> tuple[str, ...]:
+        """What is not as the paper asks, one line each."""
+        found, above = [], self.teacher
+        for number, student in enumerate(self.students, 1):
+            if (student.parameters or 0) < (above.parameters or 0):
+                found.append(
+                    f"warning: the student of round {number} ({_size(student)}) is smaller than its teacher"
+                    f" ({_size(above)}); Naive-Student asks for an equal or larger one"
+                )
+            above = student
+        return tuple(found)
+
+
+def make_plan(path: Path, options: TrainOptions) -> tuple[SelftrainPlan, SelftrainData]:
+    """Reads the recipe, opens the data and checks the networks; reads no label, writes nothing.
+
+    Args:
+        path: YAML of a :class:`SelftrainRecipe`.
+        options: roots, device, corrupt images and overrides.
+
+    Returns:
+        The plan, and the data of the first seed.
+
+    Raises:
+        UserError: something is wrong with the recipe, its data or its weights.
+    """
+    recipe, where, device = read_selftrain(path, options.overrides), str(path), resolve_device(options.device)
+    kind = _one_kind(recipe, where)
+    students = [parsed_training(values, f"{where}: student") for values in recipe.students]
+    sources = open_sources(recipe, options.roots)
+    space = sources.space
+    void = VoidRegions(recipe.void_classes, space)
+    labelling = Labelling(recipe.labelling, recipe.segments, void, kind == PANOPTIC, device, options.skip_corrupt)
+    networks = tuple(Network(network_name(one), count_network(one, space.num_train)) for one in students)
+    if recipe.start_from_previous and len({json.dumps(plain_values(one.network)) for one in students}) > 1:
+        raise UserError(
+            f"{where}: start_from_previous is true, but the students are different networks; give one student, or"
+            " start_from_previous: false"
+        )
+    if isinstance(recipe.teacher, str):
+        teacher = Network(recipe.teacher, _check_weights(recipe.teacher, labelling))
+    else:
+        parsed = parsed_training(recipe.teacher, f"{where}: teacher")
+        teacher = Network(network_name(parsed), count_network(parsed, space.num_train))
+    return SelftrainPlan(recipe, where, sources, labelling, kind, options, teacher, networks), sources.draw(
+        recipe.seeds[0]
+    )
+
+
+def check_trainings(plan: SelftrainPlan, out: Path) -> None:
+    """Everything that ``seglift train`` checks beforehand, of teacher and students, on the human labels.
+
+    Args:
+        plan: of the rounds.
+        out: their folder; nothing is written there.
+
+    Raises:
+        UserError: crops, loss, weights to start from or labels do not fit.
+    """
+    recipe, roots = plan.recipe, plan.sources.roots
+    human = [source_values(source, roots[source.called]) for source in recipe.labelled]
+    given = {"teacher": recipe.teacher, "student": recipe.students[0]}
+    given |= {f"student of round {n}": one for n, one in enumerate(recipe.students, 1) if one != recipe.students[0]}
+    options = TrainOptions(device=plan.options.device, skip_corrupt=plan.options.skip_corrupt)
+    for name, values in given.items():
+        if isinstance(values, dict):
+            whole = training(values, human, plan.held_out, recipe.seeds[0])
+            describe_recipe(whole, f"{plan.where}: {name}", out / ".not-written", options)
+
+
+def tell_warnings(plan: SelftrainPlan) -> None:
+    """Says what is not as the paper asks."""
+    for warning in plan.warnings():
+        say(warning)
+
+
+def _one_kind(recipe: SelftrainRecipe, where: str) -> str:
+    kinds = {kind_of(values, f"{where}: student") for values in recipe.students}
+    if len(kinds) > 1:
+        raise UserError(f"{where}: students are of kinds {' and '.join(sorted(kinds))}, expected one; make them equal")
+    kind = kinds.pop()
+    if isinstance(recipe.teacher, dict) and kind_of(recipe.teacher, f"{where}: teacher") != kind:
+        raise UserError(
+            f"{where}: the teacher is of kind {recipe.teacher.get('kind', 'segmentation')}, the students of {kind};"
+            " expected one kind: change one of them"
+        )
+    return kind
+
+
+def _check_weights(spec: str, labelling: Labelling) -> int | None:
+    """Refuses weights that cannot label; gives the number of their parameters."""
+    if spec in MODEL_WORDS:
+        raise UserError(f"teacher is {spec!r}, expected a .yaml recipe of seglift train, or trained weights; give one")
+    if not spec.startswith(HUB_PREFIX) and not Path(spec).exists():
+        raise UserError(f"teacher {spec} is neither a recipe (.yaml) nor a file or folder of weights; correct it")
+    model = load_model(spec, labelling.space)
+    if labelling.instances:
+        require_panoptic(model, f"teacher {spec}")
+    return count_weights(spec)
+
+
+def _size(network: Network) -> str:
+    return f"{network.name}, {(network.parameters or 0) / 1e6:.2f} M parameters"

@@ -1,0 +1,162 @@
+"""``seglift selftrain``: rounds of teacher and student over unlabelled frames (Naive-Student)."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seglift import __version__
+from seglift.base.errors import UserError
+from seglift.base.files import write_bytes
+from seglift.workflows.naive_student.data import SelftrainData
+from seglift.workflows.naive_student.plan import SelftrainPlan, check_trainings, make_plan, tell_warnings
+from seglift.workflows.naive_student.report import REPORT, write_report
+from seglift.workflows.naive_student.results import ROUNDS_CSV, ROUNDS_JSON, ModelScores, collect, write_results
+from seglift.workflows.naive_student.rounds import count_stages, stages_of_seed
+from seglift.workflows.naive_student.stages import ENTRY, StageRunner
+from seglift.workflows.outputs.folder import OutputFolder, OutputKind
+from seglift.workflows.outputs.lock import only_writer
+from seglift.workflows.outputs.machine import library_versions
+from seglift.workflows.outputs.one_process import require_one_process
+from seglift.workflows.recipes.recipe import plain_values
+from seglift.workflows.train.folder import INDEX
+from seglift.workflows.train.setup import TrainOptions
+
+RECIPE = "recipe.yaml"
+
+
+@dataclass(frozen=True)
+class SelftrainResult:
+    """What a call left.
+
+    Attributes:
+        rows: scores by network.
+        left: stages that are still to be done.
+        report: the page.
+    """
+
+    rows: list[ModelScores]
+    left: int
+    report: Path
+
+
+def run_selftrain(
+    path: Path, out: Path, options: TrainOptions, limit: int | None = None, minutes: float | None = None
+) -> SelftrainResult:
+    """Does the stages that are not done yet.
+
+    Args:
+        path: YAML of a :class:`~seglift.workflows.naive_student.recipe.SelftrainRecipe`.
+        out: receives a folder for each seed and round, ``rounds.json``, ``rounds.csv``, ``report.html``, ``run.json``.
+        options: roots, device, corrupt images, overrides, and whether to start anew in an ``out`` of another recipe.
+        limit: most stages to do in this call.
+        minutes: starts no stage after so many minutes.
+
+    Raises:
+        UserError: something the user can fix. What is finished stays, and the same command goes on from there.
+    """
+    instead = "train an unfinished OUT/seed_N/round_M/NAME by `seglift train` under torchrun and go on here"
+    require_one_process("selftrain", instead)
+    plan, data = make_plan(path, options)
+    output = _output(plan, out)
+    output.check(options.overwrite)
+    tell_warnings(plan)
+    if options.overwrite or not any(output.journal.entries()):
+        check_trainings(plan, out)
+    with only_writer(output.folder, output.work):
+        output.open(_about(plan), options.overwrite, ())
+        text = yaml.safe_dump(plain_values(plan.recipe), sort_keys=False, allow_unicode=True)
+        write_bytes(out / RECIPE, text.encode())
+        runner = StageRunner(output.journal, count_stages(plan.recipe), limit, minutes)
+        _run_stages(plan, data, runner, out)
+        rows = collect(plan, out)
+        write_results(rows, out)
+        if runner.made or not (out / REPORT).is_file():
+            write_report(plan, data, rows, out)
+    return SelftrainResult(rows, runner.left, out / REPORT)
+
+
+def describe_selftrain(path: Path, out: Path, options: TrainOptions) -> str:
+    """What :func:`run_selftrain` would do, after the checks it begins with; nothing is written.
+
+    Raises:
+        UserError: as :func:`run_selftrain` before it begins.
+    """
+    plan, data = make_plan(path, options)
+    output = _output(plan, out)
+    output.check(options.overwrite)
+    check_trainings(plan, out)
+    recipe, total = plan.recipe, count_stages(plan.recipe)
+    done = len({entry["stage"] for entry in output.journal.entries() if entry["done"]})
+    clips = sum(frame.annotated is not None for frame in data.frames)
+    lines = [
+        *(
+            f"human labels: {len(labels.items)} of {labels.labelled} of {labels.source.called} {labels.dataset.split}"
+            f" at {labels.dataset.root}"
+            for labels in data.human
+        ),
+        f"pseudo-labels: {len(data.frames)} frames, each seen {_views(plan)} times by a teacher; {clips} of them in"
+        " clips with an annotated frame, whose void regions they take",
+        f"teacher: {_described(plan.teacher.name, plan.teacher.parameters)}",
+        *(
+            f"round {number}: student {_described(student.name, student.parameters)}"
+            for number, student in enumerate(plan.students, 1)
+        ),
+        *plan.warnings(),
+        f"{total} stages with {'seeds' if len(recipe.seeds) > 1 else 'seed'} {', '.join(map(str, recipe.seeds))}"
+        f" on {plan.labelling.device}"
+        + (f", {min(done, total)} of them done" if done and not options.overwrite else ""),
+        f"writes to {out}; nothing was written now",
+    ]
+    return "\n".join(lines)
+
+
+def _run_stages(plan: SelftrainPlan, first: SelftrainData, runner: StageRunner, out: Path) -> None:
+    """All stages, as far as this call may; results are written after each."""
+    for seed in plan.recipe.seeds:
+        data = first if seed == plan.recipe.seeds[0] else plan.sources.draw(seed)
+        for stage in stages_of_seed(plan, data, seed, out):
+            made = runner.made
+            if not runner.run(stage):
+                return
+            if runner.made > made:
+                write_results(collect(plan, out), out)
+
+
+def _output(plan: SelftrainPlan, out: Path) -> OutputFolder:
+    """OUT as a folder that may be continued.
+
+    Raises:
+        UserError: it is a folder of the data.
+    """
+    for root in plan.sources.roots.values():
+        if root.resolve().is_relative_to(out.resolve()):
+            raise UserError(
+                f"--out {out} holds the data at {root}, expected a folder for the rounds alone; choose another"
+            )
+    seeds = tuple(path.name for path in out.glob("seed_*") if path.is_dir()) if out.is_dir() else ()
+    files = (ROUNDS_JSON, ROUNDS_CSV, REPORT, RECIPE)
+    kind = OutputKind("selftrain", "rounds", (*seeds, INDEX), files, ENTRY)
+    return OutputFolder(out, plan.identity(), kind)
+
+
+def _about(plan: SelftrainPlan) -> dict[str, Any]:
+    return {
+        "space": plan.sources.space.name,
+        "seeds": list(plan.recipe.seeds),
+        "rounds": plan.recipe.rounds,
+        "versions": {"seglift": __version__, "python": platform.python_version(), **library_versions()},
+    }
+
+
+def _views(plan: SelftrainPlan) -> int:
+    settings = plan.labelling.settings
+    return len(settings.scales) * (2 if settings.flip else 1)
+
+
+def _described(name: str, parameters: int | None) -> str:
+    return name if parameters is None else f"{name}, {parameters / 1e6:.2f} M parameters"

@@ -1,0 +1,80 @@
+"""Regions that are void in every frame of a clip, copied from its annotated frame (the paper's ego-car region).
+
+Chen et al., "Naive-Student" (ECCV 2020), section 3: the region is at the same place in all frames of a sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from seglift.base.errors import UserError
+from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace, look_up
+from seglift.workflows.naive_student.frames import Annotated
+
+VOID_CLASSES = ("ego vehicle", "rectification border", "out of roi")
+"""Ids 1, 2 and 3 of Cityscapes, and what other spaces call so."""
+REMEMBERED = 4
+"""Annotated frames whose regions are kept: the frames of a clip follow each other."""
+
+
+class VoidRegions:
+    """Writes the void regions of annotated frames into labels.
+
+    Args:
+        classes: names of the void classes; None takes those of :data:`VOID_CLASSES` that there are.
+        space: label space of the labels that are written.
+
+    Raises:
+        UserError: a class that the space lacks or that is evaluated in it.
+    """
+
+    def __init__(self, classes: Sequence[str] | None, space: LabelSpace) -> None:
+        self.space = space
+        self.classes = VOID_CLASSES if classes is None else tuple(classes)
+        known = {entry.name: entry for entry in space.classes}
+        for name in classes or ():
+            if name not in known or known[name].train_id != IGNORE_TRAIN_ID:
+                void = [entry.name for entry in space.classes if entry.train_id == IGNORE_TRAIN_ID]
+                raise UserError(
+                    f"void_classes has {name!r}, expected void classes of {space.name} ({', '.join(void) or 'none'});"
+                    " correct it"
+                )
+        self._read = lru_cache(maxsize=REMEMBERED)(self._regions)
+
+    def write(self, raw: Array8, annotated: Annotated | None, where: str) -> Array8:
+        """Labels with the regions of the annotated frame.
+
+        Args:
+            raw: uint8 [H, W], raw ids of the space.
+            annotated: the annotated frame of the clip; None changes nothing.
+            where: name of the frame, for the error.
+
+        Returns:
+            uint8 [H, W]; a region has the raw id of its class, or ``ignore`` where the space lacks the class.
+
+        Raises:
+            UserError: the annotated frame cannot be read or is of another size.
+        """
+        if annotated is None:
+            return raw
+        inside, ids = self._read(annotated)
+        if inside.shape != raw.shape:
+            raise UserError(
+                f"{annotated.label} is {inside.shape[1]}x{inside.shape[0]}, {where} of the same clip is"
+                f" {raw.shape[1]}x{raw.shape[0]}; expected one size: resize one, or set void_classes to []"
+            )
+        return np.where(inside, ids, raw)
+
+    def _regions(self, annotated: Annotated) -> tuple[np.ndarray, Array8]:
+        """Where the regions are, bool [H, W], and the raw ids there, uint8 [H, W]."""
+        own, table, inside = annotated.space, np.zeros(256, np.uint8), np.zeros(256, np.uint8)
+        ids = {entry.name: entry.id for entry in self.space.classes}
+        for index, entry in enumerate(own.classes):
+            written = ids.get(entry.name, self.space.ignore)
+            if entry.name in self.classes and entry.train_id == IGNORE_TRAIN_ID and written is not None:
+                table[index], inside[index] = written, 1
+        label = annotated.label.read()
+        return look_up(inside, label) > 0, look_up(table, label)
