@@ -20,6 +20,7 @@ from seglift.workflows.naive_student.recipe import SelftrainRecipe, read_selftra
 from seglift.workflows.naive_student.trainings import (
     Values,
     count_network,
+    drawn_around,
     network_name,
     parsed_training,
     shaping,
@@ -33,7 +34,7 @@ from seglift.workflows.train.kinds import describe_recipe
 from seglift.workflows.train.setup import TrainOptions
 
 IDENTITY = (
-    *("labelled", "unlabelled", "val", "test", "share", "labelled_frames", "mix", "fine_tune"),
+    *("labelled", "unlabelled", "val", "test", "share", "labelled_frames", "centroid_classes", "mix", "fine_tune"),
     *("start_from_previous", "labelling", "segments", "void_classes"),
 )
 """Names of a recipe that shape results; seeds and rounds may be added later."""
@@ -86,11 +87,10 @@ class SelftrainPlan:
         """
         recipe = self.recipe
         teacher = recipe.teacher
-        students = recipe.student if isinstance(recipe.student, tuple) else (recipe.student,)
         values = without_roots(plain_values(recipe))
         identity = {
             "teacher": model_identity(teacher) if isinstance(teacher, str) else shaping(teacher, "teacher"),
-            "student": [shaping(student, "student") for student in students if isinstance(student, dict)],
+            "student": [shaping(student, "student") for student in recipe.given_students],
             **{name: values[name] for name in IDENTITY},
         }
         found: dict[str, Any] = json.loads(json.dumps(identity))
@@ -157,6 +157,7 @@ def check_trainings(plan: SelftrainPlan, out: Path) -> None:
     """
     recipe, roots = plan.recipe, plan.sources.roots
     human = [source_values(source, roots[source.called]) for source in recipe.labelled]
+    human = drawn_around(human, recipe.centroid_classes)
     given = {"teacher": recipe.teacher, "student": recipe.students[0]}
     given |= {f"student of round {n}": one for n, one in enumerate(recipe.students, 1) if one != recipe.students[0]}
     options = TrainOptions(device=plan.options.device, skip_corrupt=plan.options.skip_corrupt)

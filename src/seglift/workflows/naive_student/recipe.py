@@ -76,7 +76,7 @@ class UnlabelledSource:
 
 @dataclass(frozen=True)
 class FineTune:
-    """How a student goes on with human labels (SPEC of the paper: it says neither how long nor how fast)."""
+    """How a student goes on with human labels; the paper says neither how long nor how fast."""
 
     steps: int = 10000
     """Optimiser steps."""
@@ -120,6 +120,10 @@ class SelftrainRecipe:
     """What this is a recipe of."""
     rounds: int = 2
     """How often pseudo-labels are made and a student trained on them."""
+    student_changes: dict[str, Any] = field(default_factory=dict)
+    """What all students change in their recipes, by dotted name."""
+    centroid_classes: tuple[str, ...] | None = None
+    """Classes around which crops are drawn, as in a source of `seglift train`; none draws around all."""
     val: HeldOutSource | None = None
     """Images that choose the best weights of every training; none keeps the last."""
     test: HeldOutSource | None = None
@@ -147,11 +151,16 @@ class SelftrainRecipe:
     """Frames whose labels the report shows by round."""
 
     @property
-    def students(self) -> tuple[dict[str, Any], ...]:
-        """The recipe of the student of each round, as plain values."""
+    def given_students(self) -> tuple[dict[str, Any], ...]:
+        """The recipes of students that are given, as plain values, ``student_changes`` made."""
         given = self.student if isinstance(self.student, tuple) else (self.student,)
-        every = [one for one in given if isinstance(one, dict)]
-        return tuple(every[min(number, len(every) - 1)] for number in range(self.rounds))
+        return tuple(with_overrides(one, self.student_changes) for one in given if isinstance(one, dict))
+
+    @property
+    def students(self) -> tuple[dict[str, Any], ...]:
+        """The recipe of the student of each round."""
+        given = self.given_students
+        return tuple(given[min(number, len(given) - 1)] for number in range(self.rounds))
 
     @property
     def sources(self) -> tuple[LabelledSource | UnlabelledSource | HeldOutSource, ...]:

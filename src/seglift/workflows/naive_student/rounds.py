@@ -25,6 +25,7 @@ from seglift.workflows.naive_student.stages import Stage
 from seglift.workflows.naive_student.trainings import (
     GIVEN,
     Values,
+    drawn_around,
     fine_tuning,
     human_source,
     mixed,
@@ -106,7 +107,8 @@ class _Seed:
     def __init__(self, plan: SelftrainPlan, data: SelftrainData, seed: int, out: Path) -> None:
         self.plan, self.data, self.seed, self.out = plan, data, seed, out
         self.recipe = plan.recipe
-        self.human = [human_source(labels, self._subset(labels)) for labels in data.human]
+        human = [human_source(labels, self._subset(labels)) for labels in data.human]
+        self.human = drawn_around(human, self.recipe.centroid_classes)
         self.options = TrainOptions(
             device=plan.options.device, skip_corrupt=plan.options.skip_corrupt, cache=out / INDEX
         )
@@ -178,7 +180,8 @@ class _Seed:
 
     def _student_values(self, number: int, previous: Path | None) -> Values:
         """The recipe of a student, as a training's."""
-        pseudo = pseudo_source(round_folder(self.out, self.seed, number) / PSEUDO)
+        source = pseudo_source(round_folder(self.out, self.seed, number) / PSEUDO)
+        (pseudo,) = drawn_around([source], self.recipe.centroid_classes)
         train = mixed(self.human, pseudo, self.recipe.mix)
         values = training(self.recipe.students[number - 1], train, self.plan.held_out, self.seed)
         if self.recipe.start_from_previous and previous is not None:

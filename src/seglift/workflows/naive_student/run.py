@@ -92,15 +92,16 @@ def describe_selftrain(path: Path, out: Path, options: TrainOptions) -> str:
     check_trainings(plan, out)
     recipe, total = plan.recipe, count_stages(plan.recipe)
     done = len({entry["stage"] for entry in output.journal.entries() if entry["done"]})
-    clips = sum(frame.annotated is not None for frame in data.frames)
+    void = plan.labelling.void
+    taking = sum(frame.annotated is not None and void.apply_to(frame.annotated.space) for frame in data.frames)
     lines = [
         *(
             f"human labels: {len(labels.items)} of {labels.labelled} of {labels.source.called} {labels.dataset.split}"
             f" at {labels.dataset.root}"
             for labels in data.human
         ),
-        f"pseudo-labels: {len(data.frames)} frames, each seen {_views(plan)} times by a teacher; {clips} of them in"
-        " clips with an annotated frame, whose void regions they take",
+        f"pseudo-labels: {len(data.frames)} frames, each seen {_views(plan)} times by a teacher"
+        + (f"; {taking} take void regions from the annotated frame of their clip" if taking else ""),
         f"teacher: {_described(plan.teacher.name, plan.teacher.parameters)}",
         *(
             f"round {number}: student {_described(student.name, student.parameters)}"

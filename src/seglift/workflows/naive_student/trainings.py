@@ -38,6 +38,12 @@ def pseudo_source(folder: Path) -> Values:
     return {"dataset": "folder", "name": PSEUDO, "split": SPLIT, "root": str(folder)}
 
 
+def drawn_around(sources: Sequence[Values], classes: Sequence[str] | None) -> list[Values]:
+    """The sources with crops drawn around ``classes``; None changes nothing."""
+    more = {} if classes is None else {"centroid_classes": list(classes)}
+    return [{**source, **more} for source in sources]
+
+
 def mixed(human: Sequence[Values], pseudo: Values, share: float | None) -> list[Values]:
     """What a student trains on: pseudo-labels alone, or with a share of each epoch from human labels."""
     if share is None:

@@ -44,6 +44,10 @@ class VoidRegions:
                 )
         self._read = lru_cache(maxsize=REMEMBERED)(self._regions)
 
+    def apply_to(self, space: LabelSpace) -> bool:
+        """Whether labels of ``space`` can have such regions."""
+        return any(entry.name in self.classes and entry.train_id == IGNORE_TRAIN_ID for entry in space.classes)
+
     def write(self, raw: Array8, annotated: Annotated | None, where: str) -> Array8:
         """Labels with the regions of the annotated frame.
 
@@ -58,7 +62,7 @@ class VoidRegions:
         Raises:
             UserError: the annotated frame cannot be read or is of another size.
         """
-        if annotated is None:
+        if annotated is None or not self.apply_to(annotated.space):
             return raw
         inside, ids = self._read(annotated)
         if inside.shape != raw.shape:
