@@ -67,7 +67,7 @@ TRAINING = {
     "batch": 4,
     "short_side": None,
     "augmentation": {"scale": [0.8, 1.25], "jitter": 0.1, "blur": None},
-    "fit": {"steps": 8, "learning_rate": 0.01, "checkpoint_every": 2, "validate_every": 8, "tensorboard": False},
+    "fit": {"steps": 6, "learning_rate": 0.01, "validate_every": 6, "tensorboard": False},
 }
 PANOPTIC = {
     **TRAINING,
@@ -83,7 +83,7 @@ RECIPE = {
     "unlabelled": [{"dataset": "folder", "name": "town"}],
     "test": {"dataset": "folder", "name": "town", "split": "val"},
     "rounds": 2,
-    "fine_tune": {"steps": 4},
+    "fine_tune": {"steps": 3},
     "labelling": {"scales": [1.0], "flip": True},
     "snapshots": 2,
 }

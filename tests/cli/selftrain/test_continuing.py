@@ -36,10 +36,11 @@ def stamps(out):
 
 
 @pytest.fixture
-def brief(write):
-    """One round with everything in it, a share of the labels."""
+def brief(write, training):
+    """One round with everything in it, a share of the labels, a checkpoint after every second step."""
     labelled = [{"dataset": "folder", "name": "town", "share": 0.25}]
-    return lambda **changes: write(rounds=1, labelled=labelled, **changes)
+    kept = {**training, "fit": {**training["fit"], "checkpoint_every": 2}}
+    return lambda **changes: write(rounds=1, labelled=labelled, teacher=kept, student=kept, **changes)
 
 
 def test_interrupted_at_every_stage_it_ends_with_the_same_bytes(brief, selftrain, tmp_path, monkeypatch, capsys):
@@ -111,12 +112,31 @@ def test_a_finished_stage_is_not_repeated_and_limits_hold(brief, selftrain, tmp_
     assert stamps(out) | {out / "report.html": (out / "report.html").stat().st_mtime_ns} == before
 
 
+def test_a_training_may_go_on_by_train_itself(brief, selftrain, tmp_path, monkeypatch, capsys):
+    recipe, out = brief(fine_tune=None), tmp_path / "out"
+    batch = SegmentationTask.batch
+
+    def stops(self, seed, step, part):
+        if step == 5:
+            raise KeyboardInterrupt
+        return batch(self, seed, step, part)
+
+    monkeypatch.setattr(SegmentationTask, "batch", stops)
+    assert selftrain(recipe, out) == 130
+    monkeypatch.undo()
+    folder = out / "seed_0" / "round_0" / "teacher"
+    assert main(["train", str(folder / "recipe.yaml"), "--out", str(folder), "--device", "cpu"]) == 0
+    assert "continues after step 4 of 6" in capsys.readouterr().err
+    assert selftrain(recipe, out, "--stages", "1") == 0
+    assert "is already trained; nothing is repeated" in capsys.readouterr().err
+
+
 def test_more_rounds_and_seeds_may_follow_another_recipe_is_refused(brief, write, selftrain, tmp_path, capsys):
     out, words = tmp_path / "out", ["--set", "fine_tune=null"]
     recipe = brief()
     assert selftrain(recipe, out, *words) == 0
     before = stamps(out)
-    for change in ("mix=0.5", "student.fit.steps=9", "labelling.flip=false", "teacher.batch=2"):
+    for change in ("mix=0.5", "student.fit.steps=7", "labelling.flip=false", "teacher.batch=2"):
         assert selftrain(recipe, out, *words, "--set", change) == 2
         error = capsys.readouterr().err
         assert "made otherwise" in error and change.split(".")[0].split("=")[0] in error
