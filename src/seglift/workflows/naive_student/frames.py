@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from seglift.base.errors import UserError
@@ -165,8 +167,16 @@ def _nearest(items: Sequence[Item], known: Mapping[str, Annotated]) -> dict[str,
         clips[f"clip {item.clip}" if item.clip else f"still {item.name}"].append(item)
     found: dict[str, tuple[Annotated, int]] = {}
     for members in clips.values():
-        places = [(at, known[place_of(item.image)]) for at, item in enumerate(members) if place_of(item.image) in known]
+        annotated = [known.get(place_of(item.image)) for item in members]
+        places = [at for at, frame in enumerate(annotated) if frame is not None]
         for at, item in enumerate(members if places else ()):
-            position, annotated = min(places, key=lambda entry, at=at: abs(at - entry[0]))  # type: ignore[misc]
-            found[item.name] = (annotated, at - position)
+            after = bisect_left(places, at)
+            nearest = min(places[max(0, after - 1) : after + 1], key=partial(_distance, at))
+            frame = annotated[nearest]
+            if frame is not None:
+                found[item.name] = (frame, at - nearest)
     return found
+
+
+def _distance(first: int, second: int) -> int:
+    return abs(first - second)

@@ -137,4 +137,5 @@ def _gain(summary: Summary) -> str:
 
 
 def _spread(value: float, spread: float | None, sign: str) -> str:
-    return f"{100 * value:{sign}.2f}" + ("" if spread is None else f" ± {100 * spread:.2f}")
+    percent = round(100 * value, 2) + 0.0  # no minus before zero
+    return f"{percent:{sign}.2f}" + ("" if spread is None else f" ± {100 * spread:.2f}")
