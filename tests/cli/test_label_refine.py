@@ -134,3 +134,12 @@ def test_a_segmentation_model_is_no_refiner(refine, tmp_path):
     refine("first_run").done()
     ran = refine("out", "--refiner", tmp_path / "first" / ".seglift" / "model")
     assert "expected a refiner" in ran.error
+
+
+@pytest.mark.parametrize("wrong", [{"features": FEATURES + 1}, {"classes": 18}])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_refiner_that_cannot_fit_is_refused_before_a_model_is_trained(clip, label, tmp_path, wrong, more):
+    refiner = write_refiner(tmp_path / "refiner", **wrong)
+    ran = label(clip, tmp_path / "out", "--method", "refine", "--refiner", refiner, *more)
+    assert str(refiner) in ran.error
+    assert not (tmp_path / "out").exists()

@@ -12,7 +12,7 @@ from seglift.labels.space import LabelClass, LabelSpace
 from seglift.motion.consistency import photometric_error
 from seglift.motion.maps import identity_map
 from seglift.propagation import fuse_model
-from seglift.propagation.fuse import Fused
+from seglift.propagation.fuse import Fused, fuse_motion, know_nothing
 from seglift.propagation.fuse_model import ModelVote, fuse_with_model
 from seglift.propagation.provenance import EARLIER, LATER, MODEL, REFINER
 from seglift.propagation.semantic_only import SemanticLabeller
@@ -292,3 +292,24 @@ def test_along_edges_where_nothing_was_carried_the_model_is_smoothed(space, stub
     fused = fuse_with_model(BothSides(4, None, None), IMAGE, ModelVote(labeller, along_edges=True))
     assert set(fused.provenance.unique().tolist()) == {MODEL, REFINER}
     assert float(fused.confidence.max()) <= 1.0
+
+
+def test_void_of_a_keyframe_that_is_hardly_drawn_counts_for_nothing_beside_one_that_is(make_state, fuse_them, space):
+    hardly, drawn = make_state(1, ids=1), make_state(2, ids=1)
+    for state in (hardly, drawn):
+        state.trace[:, 2:] = 0.0
+        state.trace[:, :2] = identity_map(12, 16)
+        state.photometric.zero_()
+    drawn.photometric.fill_(40)  # alone it would lose against the void of the other
+    for labels in (drawn.labels, drawn.origin.labels):
+        labels.fill_(3)
+    fused = fuse_them(BothSides(4, hardly, drawn), certain(0))
+    assert not (fused.labels == space.unknown_index).any()
+    moved = fuse_motion(BothSides(4, hardly, drawn), know_nothing((12, 16), 0), 4, unknown=space.unknown_index)
+    assert (moved.labels == 3).all()
+    assert moved.confidence.isfinite().all()
+    at_its_word = fuse_motion(BothSides(4, hardly, drawn), know_nothing((12, 16), 0), 4)
+    assert (at_its_word.labels == space.unknown_index).all()
+    for labels in (drawn.labels, drawn.origin.labels):
+        labels.zero_()  # now void is how this clip is drawn
+    assert (fuse_them(BothSides(4, hardly, drawn), certain(0)).labels == space.unknown_index).all()

@@ -12,6 +12,8 @@ from torch.nn import functional
 from seglift.motion.warp import warp_image
 from seglift.propagation.state import Propagated
 
+MOSTLY_VOID = 0.9
+"""Share of void from which a keyframe counts as hardly drawn."""
 WINDOW = 5
 """Side of the window, in pixels, over which the photometric error is averaged."""
 
@@ -56,6 +58,30 @@ def reliability(state: Propagated) -> Tensor:
         ValueError: nobody observed the state.
     """
     return 1.0 / ((state.error + 0.5).sqrt_() * (observed(state) + 4.0))
+
+
+def leave_silence(weight: Tensor, state: Propagated, other: Propagated | None, unknown: int) -> Tensor:
+    """Takes the vote for void from a keyframe that is hardly drawn, where the other one is.
+
+    A frame that was saved as a keyframe before anything was drawn says nothing by its void. Where both are like that,
+    void is how this clip is drawn.
+
+    Args:
+        weight: the side's votes, float32 ``[1, H, W]``.
+        state: the side.
+        other: the other side; None where there is none.
+        unknown: space index of void.
+
+    Returns:
+        The votes, 0 where the side says void and does not mean it.
+    """
+    if other is None or _void_share(state, unknown) < MOSTLY_VOID or _void_share(other, unknown) >= MOSTLY_VOID:
+        return weight
+    return weight.masked_fill(state.labels == unknown, 0.0)
+
+
+def _void_share(state: Propagated, unknown: int) -> float:
+    return float((state.origin.labels == unknown).float().mean())
 
 
 def observed(state: Propagated) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seglift.propagation.confidence import one_sided_confidence, two_sided_confidence
-from seglift.propagation.evidence import reliability
+from seglift.propagation.evidence import leave_silence, reliability
 from seglift.propagation.provenance import EARLIER, LATER, NONE
 from seglift.propagation.state import Propagated
 from seglift.propagation.traverse import BothSides
@@ -34,7 +34,12 @@ class Fused:
 
 
 def fuse_both(
-    earlier: Propagated, later: Propagated, num_indices: int, recursive: bool = False, void: bool = False
+    earlier: Propagated,
+    later: Propagated,
+    num_indices: int,
+    recursive: bool = False,
+    void: bool = False,
+    unknown: int | None = None,
 ) -> Fused:
     """Keeps what both sides say; where they differ, a vote by reliability decides.
 
@@ -45,8 +50,15 @@ def fuse_both(
         recursive: the labels were warped at every step, so that the keyframe cannot be read between its pixels: the
             more reliable side wins.
         void: a side has nothing to say where it was out of view, instead of its replicated border.
+        unknown: space index of void, which a keyframe that is hardly drawn does not mean (see
+            :func:`seglift.propagation.evidence.leave_silence`); None to take every keyframe at its word.
     """
     weights = reliability(earlier), reliability(later)
+    if unknown is not None:
+        weights = (
+            leave_silence(weights[0], earlier, later, unknown),
+            leave_silence(weights[1], later, earlier, unknown),
+        )
     if void:
         weights = weights[0].masked_fill(earlier.out_of_view, 0.0), weights[1].masked_fill(later.out_of_view, 0.0)
     labels = torch.where(weights[0] >= weights[1], earlier.labels, later.labels)
@@ -64,7 +76,12 @@ def fuse_both(
 
 
 def fuse_motion(
-    sides: BothSides, nothing: Fused, num_indices: int, recursive: bool = False, void: bool = False
+    sides: BothSides,
+    nothing: Fused,
+    num_indices: int,
+    recursive: bool = False,
+    void: bool = False,
+    unknown: int | None = None,
 ) -> Fused:
     """Decides a frame from motion alone.
 
@@ -74,10 +91,11 @@ def fuse_motion(
         num_indices: space indices are below it.
         recursive: see :func:`fuse_both`.
         void: see :func:`fuse_both`.
+        unknown: see :func:`fuse_both`.
     """
     earlier, later = sides.earlier, sides.later
     if earlier is not None and later is not None:
-        return fuse_both(earlier, later, num_indices, recursive, void)
+        return fuse_both(earlier, later, num_indices, recursive, void, unknown)
     state, name = (earlier, EARLIER) if earlier is not None else (later, LATER)
     if state is None:
         return nothing

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seglift.motion.consistency import photometric_error
 from seglift.propagation.confidence import carried_support
-from seglift.propagation.evidence import reliability
+from seglift.propagation.evidence import leave_silence, reliability
 from seglift.propagation.fuse import CHUNK, Fused
 from seglift.propagation.model_trust import ModelTrust
 from seglift.propagation.provenance import EARLIER, LATER, MODEL, REFINER
@@ -70,7 +70,11 @@ def fuse_with_model(sides: BothSides, image: Tensor, vote: ModelVote) -> Fused:
     states = [state for state in (sides.earlier, sides.later) if state is not None]
     if not states and not vote.along_edges:
         return Fused(said, certainty, torch.full_like(said, MODEL))
-    weights = [_weight(state, image, vote.tau) for state in states]
+    unknown = vote.labeller.space.unknown_index
+    weights = [
+        leave_silence(_weight(state, image, vote.tau), state, states[1 - number] if len(states) == 2 else None, unknown)
+        for number, state in enumerate(states)
+    ]
     model = MODEL_WEIGHT * vote.trust.votes([state.origin for state in states]).to(image.device)
     ballot = _Ballot(states, weights, probabilities, said, model)
     labels, share = ballot.count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,8 @@ def ordinal(number: int) -> str:
 def frames_to_label(values: Sequence[float | None], count: int, skip: Collection[int] = ()) -> tuple[int, ...]:
     """Frames to label next: lowest value first, no two of them close together.
 
-    A frame that is labelled mends those around it, so that only the lowest of each bad stretch counts.
+    A frame that is labelled mends those around it, so that only the lowest of each bad stretch counts: between two
+    of ``skip`` the next one is at least half their distance away.
 
     Args:
         values: one per frame; None = not known, never chosen.
@@ -56,13 +58,15 @@ def frames_to_label(values: Sequence[float | None], count: int, skip: Collection
         Frame indices; equal values in ascending order of the index.
     """
     apart = max(1, len(values) // max(1, count))
-    left_out = set(skip)
+    left_out, ends = set(skip), sorted({-1, *skip, len(values)})
     chosen: list[int] = []
     ranked = sorted((value, index) for index, value in enumerate(values) if value is not None and index not in left_out)
     for _, index in ranked:
         if len(chosen) >= count:
             break
-        if all(abs(index - other) >= apart for other in chosen):
+        place = bisect_left(ends, index)
+        around = max(apart, (ends[place] - ends[place - 1]) // 2)
+        if all(abs(index - other) >= around for other in chosen):
             chosen.append(index)
     return tuple(chosen)
 

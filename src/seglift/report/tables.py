@@ -67,18 +67,19 @@ def mean_of(values: Sequence[float | None]) -> float | None:
 def tiles(summary: ReportSummary, method: MethodResult) -> list[tuple[str, str, str]]:
     """The headline numbers of a method: name, value, and a remark."""
     records, scores = method.records, method.scores
-    estimate = mean_of([record.estimated_miou for record in records])
-    confidence = mean_of([record.mean_confidence for record in records])
+    made = [record for index, record in enumerate(records) if index not in set(summary.keyframes)]
+    estimate = mean_of([record.estimated_miou for record in made])
+    confidence = mean_of([record.mean_confidence for record in made])
     found: list[tuple[str, float | None, str]] = []
     if scores is not None:
         found += [("mIoU", scores.miou, "against ground truth")]
         found += [("Pixel accuracy", scores.pixel_accuracy, "against ground truth")]
     if estimate is not None:
-        found.append(("Estimated mIoU", estimate, "mean over all frames"))
+        found.append(("Estimated mIoU", estimate, "mean, keyframes left out"))
     if scores is not None and known(scores.estimate_error) is not None:
         found.append(("Estimate error", scores.estimate_error, "mean, frame by frame"))
     if confidence is not None:
-        found.append(("Mean confidence", confidence, "over all frames"))
+        found.append(("Mean confidence", confidence, "keyframes left out"))
     if scores is not None and known(scores.calibration_error) is not None:
         found.append(("Calibration error", scores.calibration_error, "of confidence"))
     if scores is not None and known(scores.confidence_auroc) is not None:

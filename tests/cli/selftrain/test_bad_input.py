@@ -92,6 +92,7 @@ def test_weights_without_instance_heads_label_classes_alone(
     assert selftrain(write(teacher=str(teacher), rounds=1, fine_tune=None), out) == 0
     assert (out / "seed_0" / "round_0" / "teacher" / "scores.json").is_file()
     assert not (out / "seed_0" / "round_0" / "teacher" / "best.safetensors").exists()
+    assert "where it could be overwritten" in error(write(teacher=str(teacher)), "--overwrite", out=teacher)
 
 
 def test_data_without_labels_video_or_instances(write, panoptic, error, town, tmp_path):
@@ -118,7 +119,9 @@ def test_out_of_something_else(write, error, town, tmp_path):
     foreign.mkdir()
     (foreign / "notes.txt").write_text("mine")
     assert "other files than those of seglift selftrain" in error(write(), out=foreign)
-    assert "holds the data" in error(write(), out=town)
+    assert "is the data at" in error(write(), out=town)
+    assert "holds the data at" in error(write(), out=town.parent)
+    assert "lies in the data at" in error(write(), out=town / "rounds")
     assert (foreign / "notes.txt").read_text() == "mine"
 
 

@@ -55,7 +55,9 @@ def test_a_model_to_train_counts_with_its_steps_and_frames(told):
     assert "for motion" not in told(method="semantic")
 
 
-def test_a_refiner_to_learn_from_the_keyframes(told):
+def test_a_refiner_to_learn_from_the_keyframes(told, monkeypatch):
+    assert "has 2 of 2 keyframes to learn from" in told(refiner="keyframes")
+    monkeypatch.setattr("seglift.workflows.label.keyframe_refiner.NEEDED", 2)
     text = told(refiner="keyframes")
     assert "refiner is trained on the keyframes (two more segmentation models" in text and "then 400 steps" in text
     assert "refiner" not in told()

@@ -220,7 +220,7 @@ def test_it_is_kept_when_keyframes_change(clip, capfd):
         ({"method": "inpaint"}, "of no use to --method inpaint"),
         ({"method": "semantic"}, "of no use to --method semantic"),
         ({"settings": "paper"}, "--settings is paper"),
-        ({"model": "none", "model_steps": None}, "of no use to --method motion"),
+        ({"model": "none", "model_steps": None}, "but --model is none"),
     ],
 )
 def test_what_it_does_not_go_with(clip, options, told):

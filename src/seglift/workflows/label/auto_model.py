@@ -196,6 +196,9 @@ def train_on_keyframes(
         recipe, start = _recipe_and_start(plan, parts)
         with threads_per_call(worker_count()), torch.inference_mode(False):
             train_segmentation(KeyframeSamples(plan, indices), plan.space, recipe, folder, device, start=start)
+        training = load_weights(folder / WEIGHTS_NAME)[1].get("training", {})
+        if training.get("stopped_at_step") is not None:
+            say(f"--model-minutes ended the training at step {training['stopped_at_step']} of {recipe.fit.steps}")
     return Predictor(load_model(folder, plan.space, device), LABELLING)
 
 

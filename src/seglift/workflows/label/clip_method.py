@@ -18,6 +18,19 @@ if TYPE_CHECKING:  # networks are slow to import, and motion needs none
     from seglift.workflows.label.auto_model import ClipModel
 
 
+def check_refiner(plan: LabelPlan) -> None:
+    """Refuses a trained refiner that will not fit the model that is still to be trained, before that takes its time.
+
+    Raises:
+        UserError: it cannot be loaded, or belongs to other classes or to another model.
+    """
+    config = plan.config
+    if config.method == "refine" and config.refiner != KEYFRAMES and (config.model == "auto" or config.tune):
+        from seglift.workflows.label.auto_model import untrained_model
+
+        get_refiner(config, SemanticLabeller(untrained_model(plan), plan.space))
+
+
 def make_method(plan: LabelPlan, work: Path, estimator: MotionEstimator) -> Method:
     """Makes the method that the plan's options ask for; trains or loads its model first.
 

@@ -118,6 +118,8 @@ class LabelConfig:
             steps = None
         self._check_refiner(method)
         tau = self.tau
+        if tau != "auto" and method in ("motion", "semantic"):
+            raise UserError(f"--tau {tau} is of no use to --method {method}; use another method, or leave --tau out")
         if self.settings == "paper" and tau == "auto":
             tau = (self._trained_tau() if method == "refine" else None) or str(PAPER_TAU)
         if self.settings == "product" and self.resample == "recursive" and method in ("inpaint", "refine"):
@@ -189,6 +191,11 @@ class LabelConfig:
     def _check_refiner(self, method: str) -> None:
         if self.refiner in NO_CHECKPOINT:
             return
+        if self.method == "auto" and self.model == "none":
+            raise UserError(
+                f"--refiner {self.refiner} refines what a segmentation model helps to decide, but --model is none; use"
+                " --model auto"
+            )
         if method != "refine":
             raise UserError(f"--refiner {self.refiner} is of no use to --method {method}; use --method refine")
         if self.refiner == KEYFRAMES:

@@ -16,6 +16,7 @@ from seglift.propagation.spill import BYTES_PER_PIXEL
 from seglift.propagation.state import estimate_pair
 from seglift.workflows.label.config import AUTO_STEPS, KEYFRAMES
 from seglift.workflows.label.frame_cache import FrameCache
+from seglift.workflows.label.method import get_refiner
 from seglift.workflows.label.output import REFINER_FOLDER, LabelOutput
 from seglift.workflows.label.plan import LabelPlan
 from seglift.workflows.outputs.estimates import describe_bytes, describe_duration
@@ -94,15 +95,22 @@ def _about_model(plan: LabelPlan, todo: int) -> list[str]:
     if config.refiner == KEYFRAMES:
         lines.append(_about_refiner(plan, work))
     labeller, image = SemanticLabeller(model, plan.space), FrameCache(plan, torch.device(config.device))(0)
+    if config.refiner != KEYFRAMES:
+        get_refiner(config, labeller)  # says what is wrong with it
     seconds = _time(lambda: labeller.label_frame(image))
     return [*lines, f"about {todo * seconds:.0f} s for the model ({seconds:.2f} s for each frame)"]
 
 
 def _about_refiner(plan: LabelPlan, work: Path) -> str:
-    from seglift.workflows.label.keyframe_refiner import STEPS, VERDICT
+    from seglift.workflows.label.keyframe_refiner import NEEDED, STEPS, VERDICT, too_few
+    from seglift.workflows.label.left_out_keyframes import LEAST_LABELLED
 
     if (work / REFINER_FOLDER / VERDICT).is_file() and not plan.config.overwrite:
         return "what a refiner learned from the keyframes is there already"
+    drawn = len(plan.label_fingerprints)
+    labelled = sum(1.0 - plan.void_shares.get(index, 0.0) >= LEAST_LABELLED for index in plan.label_fingerprints)
+    if labelled < NEEDED:
+        return too_few(labelled, drawn)
     halves = plan.config.model == "auto" or plan.config.tune
     models = "two more segmentation models on half of them each, then " if halves else ""
     return f"a refiner is trained on the keyframes ({models}{STEPS} steps), and used if it helps on held-out ones"

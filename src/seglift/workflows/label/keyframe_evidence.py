@@ -15,14 +15,13 @@ from seglift.base.errors import UserError
 from seglift.base.files import read_json, write_json
 from seglift.labels.space import LabelSpace
 from seglift.propagation.arrival import Arrival, arrive, compare_arrival
+from seglift.propagation.evidence import MOSTLY_VOID
 from seglift.propagation.gap_confidence import confidence_offset
 from seglift.propagation.state import GetFrame, Origin
 from seglift.propagation.traverse import Gap
 from seglift.workflows.score.text import number
 
 FOLDER = "arrivals"
-MOSTLY_VOID = 0.9
-"""Share of void from which a keyframe teaches too little to go unmentioned."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +179,12 @@ def void_warnings(void_shares: Sequence[tuple[str, float]]) -> list[str]:
         void_shares: stem and share of void (0..1) of each keyframe.
     """
     return [
-        f"keyframe {stem} is {100 * share:.0f} % void: little to learn from"
+        f"keyframe {stem} is {_whole_percent(share)} % void: little to learn from"
         for stem, share in void_shares
         if share >= MOSTLY_VOID
     ]
+
+
+def _whole_percent(share: float) -> str:
+    """Percent without decimals; what is not all is not called 100."""
+    return f"{100 * share:.0f}" if share == 1.0 or share < 0.995 else f"{min(100 * share, 99.9):.1f}"

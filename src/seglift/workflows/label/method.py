@@ -102,7 +102,10 @@ def motion_method(options: MethodOptions, space: LabelSpace, size: tuple[int, in
     carry = MotionOnly(recursive, void)
     if options.settings == "paper":
         return Method(carry, lambda sides: take_nearest(sides, lambda: nothing, void is not None))
-    return Method(carry, lambda sides: fuse_motion(sides, nothing, space.num_indices, recursive, void is not None))
+    unknown = space.unknown_index
+    return Method(
+        carry, lambda sides: fuse_motion(sides, nothing, space.num_indices, recursive, void is not None, unknown)
+    )
 
 
 def model_method(

@@ -179,8 +179,8 @@ def _report_scores(scores: Scores) -> ReportScores:
     )
 
 
-def report_summary(plan: LabelPlan, methods: list[MethodResult]) -> ReportSummary:
-    """The page's contents but the pictures."""
+def report_summary(plan: LabelPlan, methods: list[MethodResult], verdict: str = "") -> ReportSummary:
+    """The page's contents but the pictures; ``verdict`` is what is to be said of a refiner."""
     config = plan.config
     path = config.frames.resolve()
     return ReportSummary(
@@ -192,18 +192,19 @@ def report_summary(plan: LabelPlan, methods: list[MethodResult]) -> ReportSummar
         plan.clip.frames.size,
         {"motion": config.motion, "model": config.model, "direction": config.direction, "settings": config.settings},
         plan.scenes.cuts,
-        plan.remark,
+        ". ".join(told for told in (verdict, plan.remark) if told),
         plan.clip.first,
     )
 
 
-def write_page(path: Path, plan: LabelPlan, methods: list[tuple[LabelOutput, MethodResult]]) -> None:
+def write_page(path: Path, plan: LabelPlan, methods: list[tuple[LabelOutput, MethodResult]], verdict: str = "") -> None:
     """Writes the HTML report of one or several methods on the same clip.
 
     Args:
         path: of the page.
         plan: of any of the runs; they share clip, keyframes and ground truth.
         methods: output and result of each method.
+        verdict: what is to be said of a refiner, empty for nothing.
     """
     folder = plan.config.ground_truth
     truths = pair_ground_truth(plan.clip, folder) if folder is not None else {}
@@ -212,7 +213,7 @@ def write_page(path: Path, plan: LabelPlan, methods: list[tuple[LabelOutput, Met
         truth = read_label(truths[index], plan.space) if index in truths else None
         return ReportFrame(plan.clip.frames[index], [_read_layers(plan, output, index) for output, _ in methods], truth)
 
-    write_report(path, report_summary(plan, [result for _, result in methods]), fetch)
+    write_report(path, report_summary(plan, [result for _, result in methods], verdict), fetch)
 
 
 def _read_layers(plan: LabelPlan, output: LabelOutput, index: int) -> MethodLayers:

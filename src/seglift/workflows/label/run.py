@@ -27,7 +27,7 @@ from seglift.propagation.state import Origin, estimate_flow
 from seglift.propagation.traverse import BothSides, Gap, Walker
 from seglift.report.contents import MethodResult
 from seglift.workflows.label.carried_objects import ObjectCarrier
-from seglift.workflows.label.clip_method import make_method
+from seglift.workflows.label.clip_method import check_refiner, make_method
 from seglift.workflows.label.config import LabelConfig
 from seglift.workflows.label.frame_cache import FrameCache
 from seglift.workflows.label.instance_maps import InstanceMaps, InstanceSummary, forget_instances
@@ -73,6 +73,7 @@ def run_label(config: LabelConfig) -> LabelResult:
     """
     started = time.monotonic()
     plan = make_plan(config)
+    check_refiner(plan)
     estimator = get_estimator(plan.config.motion, plan.config.device)
     output = LabelOutput(plan.config.out)
     output.check(plan.identity(), plan.config.overwrite)  # a folder of other files gets no lock
@@ -92,7 +93,8 @@ def _carry_out(plan: LabelPlan, estimator: MotionEstimator, started: float) -> L
     with timing.stage("report"):
         write_tables(plan, output, run.entries, run.about_model, instances)
         result, scores = summarise(plan, output, run.entries)
-        write_page(output.folder / "report.html", plan, [(output, result)])
+        verdict = run.about_model.get("refiner", {}).get("reason", "")
+        write_page(output.folder / "report.html", plan, [(output, result)], verdict)
     timing.seconds["total"] = time.monotonic() - started
     write_timing(output, timing.seconds, run.labelled)
     if told := plan.scenes.sentence():

@@ -10,23 +10,19 @@ from typing import Any
 import yaml
 
 from seglift import __version__
-from seglift.base.errors import UserError
 from seglift.base.files import write_bytes
 from seglift.workflows.naive_student.data import SelftrainData
+from seglift.workflows.naive_student.output import RECIPE, rounds_output
 from seglift.workflows.naive_student.plan import SelftrainPlan, check_trainings, make_plan, tell_warnings
 from seglift.workflows.naive_student.report import REPORT, write_report
-from seglift.workflows.naive_student.results import ROUNDS_CSV, ROUNDS_JSON, ModelScores, collect, write_results
+from seglift.workflows.naive_student.results import ModelScores, collect, write_results
 from seglift.workflows.naive_student.rounds import count_stages, stages_of_seed
-from seglift.workflows.naive_student.stages import ENTRY, StageRunner
-from seglift.workflows.outputs.folder import OutputFolder, OutputKind
+from seglift.workflows.naive_student.stages import StageRunner
 from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.machine import library_versions
 from seglift.workflows.outputs.one_process import require_one_process
 from seglift.workflows.recipes.recipe import plain_values
-from seglift.workflows.train.folder import INDEX
 from seglift.workflows.train.setup import TrainOptions
-
-RECIPE = "recipe.yaml"
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ def run_selftrain(
     instead = "train an unfinished OUT/seed_N/round_M/NAME by `seglift train` under torchrun and go on here"
     require_one_process("selftrain", instead)
     plan, data = make_plan(path, options)
-    output = _output(plan, out)
+    output = rounds_output(plan, out)
     output.check(options.overwrite)
     tell_warnings(plan)
     if options.overwrite or not any(output.journal.entries()):
@@ -80,42 +76,6 @@ def run_selftrain(
     return SelftrainResult(rows, runner.left, out / REPORT)
 
 
-def describe_selftrain(path: Path, out: Path, options: TrainOptions) -> str:
-    """What :func:`run_selftrain` would do, after the checks it begins with; nothing is written.
-
-    Raises:
-        UserError: as :func:`run_selftrain` before it begins.
-    """
-    plan, data = make_plan(path, options)
-    output = _output(plan, out)
-    output.check(options.overwrite)
-    check_trainings(plan, out)
-    recipe, total = plan.recipe, count_stages(plan.recipe)
-    done = len({entry["stage"] for entry in output.journal.entries() if entry["done"]})
-    void = plan.labelling.void
-    taking = sum(frame.annotated is not None and void.apply_to(frame.annotated.space) for frame in data.frames)
-    lines = [
-        *(
-            f"human labels: {len(labels.items)} of {labels.labelled} of {labels.source.called} {labels.dataset.split}"
-            f" at {labels.dataset.root}"
-            for labels in data.human
-        ),
-        f"pseudo-labels: {len(data.frames)} frames, each seen {_views(plan)} times by a teacher"
-        + (f"; {taking} take void regions from the annotated frame of their clip" if taking else ""),
-        f"teacher: {_described(plan.teacher.name, plan.teacher.parameters)}",
-        *(
-            f"round {number}: student {_described(student.name, student.parameters)}"
-            for number, student in enumerate(plan.students, 1)
-        ),
-        *plan.warnings(),
-        f"{total} stages with {'seeds' if len(recipe.seeds) > 1 else 'seed'} {', '.join(map(str, recipe.seeds))}"
-        f" on {plan.labelling.device}"
-        + (f", {min(done, total)} of them done" if done and not options.overwrite else ""),
-        f"writes to {out}; nothing was written now",
-    ]
-    return "\n".join(lines)
-
-
 def _run_stages(plan: SelftrainPlan, first: SelftrainData, runner: StageRunner, out: Path) -> None:
     """All stages, as far as this call may; results are written after each."""
     for seed in plan.recipe.seeds:
@@ -128,23 +88,6 @@ def _run_stages(plan: SelftrainPlan, first: SelftrainData, runner: StageRunner, 
                 write_results(collect(plan, out), out)
 
 
-def _output(plan: SelftrainPlan, out: Path) -> OutputFolder:
-    """OUT as a folder that may be continued.
-
-    Raises:
-        UserError: it is a folder of the data.
-    """
-    for root in plan.sources.roots.values():
-        if root.resolve().is_relative_to(out.resolve()):
-            raise UserError(
-                f"--out {out} holds the data at {root}, expected a folder for the rounds alone; choose another"
-            )
-    seeds = tuple(path.name for path in out.glob("seed_*") if path.is_dir()) if out.is_dir() else ()
-    files = (ROUNDS_JSON, ROUNDS_CSV, REPORT, RECIPE)
-    kind = OutputKind("selftrain", "rounds", (*seeds, INDEX), files, ENTRY)
-    return OutputFolder(out, plan.identity(), kind)
-
-
 def _about(plan: SelftrainPlan) -> dict[str, Any]:
     return {
         "space": plan.sources.space.name,
@@ -152,12 +95,3 @@ def _about(plan: SelftrainPlan) -> dict[str, Any]:
         "rounds": plan.recipe.rounds,
         "versions": {"seglift": __version__, "python": platform.python_version(), **library_versions()},
     }
-
-
-def _views(plan: SelftrainPlan) -> int:
-    settings = plan.labelling.settings
-    return len(settings.scales) * (2 if settings.flip else 1)
-
-
-def _described(name: str, parameters: int | None) -> str:
-    return name if parameters is None else f"{name}, {parameters / 1e6:.2f} M parameters"
