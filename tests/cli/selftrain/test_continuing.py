@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -88,6 +89,19 @@ def test_interrupted_at_every_stage_it_ends_with_the_same_bytes(brief, selftrain
     assert found.keys() == expected.keys()
     different = [name for name in found if found[name] != expected[name]]
     assert different == []
+
+
+def test_killed_again_and_again_it_ends_with_the_same_bytes(brief, selftrain, start, town, tmp_path):
+    recipe, whole, out = brief(fine_tune=None), tmp_path / "whole", tmp_path / "out"
+    assert selftrain(recipe, whole) == 0
+    words = ["selftrain", recipe, "--root", f"town={town}", "--out", out, "--device", "cpu"]
+    rounds = out / "seed_0"
+    for reached in ("human/town/labels/train/*", "round_0/teacher/checkpoint.*", "round_1/pseudo/labels/train/*/*"):
+        at_once = lambda reached=reached: any(rounds.glob(reached))  # noqa: E731
+        start([str(word) for word in words]).stop_when(at_once, signal.SIGKILL)
+    assert selftrain(recipe, out) == 0
+    assert contents(out) == contents(whole)
+    assert not list(out.rglob("*.part"))
 
 
 def test_a_finished_stage_is_not_repeated_and_limits_hold(brief, selftrain, tmp_path, capsys):
