@@ -71,7 +71,7 @@ def test_ego_regions_are_copied_within_the_clip_and_images_are_links(write, self
     assert not (label == 5).any()
 
 
-def test_panoptic_rounds_have_instances_and_their_scores(write, selftrain, panoptic, tmp_path, capsys):
+def test_panoptic_rounds_have_instances_and_their_scores(write, selftrain, panoptic, town, tmp_path, capsys):
     out = tmp_path / "out"
     more = ["--set", "segments={stuff_area: 0, threshold: 0.01}", "--set", "rounds=1"]
     assert selftrain(write(teacher=panoptic, student=panoptic), out, *more) == 0
@@ -83,8 +83,10 @@ def test_panoptic_rounds_have_instances_and_their_scores(write, selftrain, panop
     for line in map(json.loads, (pseudo / "manifest.jsonl").read_text().splitlines()):
         instances, label = pixels(pseudo / line["instances"]), pixels(pseudo / line["label"])
         np.testing.assert_array_equal(np.where(instances >= 1000, instances // 1000, instances), label)
-    capsys.readouterr()
     assert main(["check", "folder", "--root", str(pseudo)]) == 0
+    words = ["--space", str(pseudo / "space.yaml"), "--json", str(tmp_path / "scores.json")]
+    assert main(["score", str(pseudo), str(town / "labels" / "train"), *words]) == 0
+    assert json.loads((tmp_path / "scores.json").read_text())["panoptic"]["pq"] > 0
 
 
 def test_a_share_of_labels_and_of_frames_is_drawn_by_the_seed_and_mixed_in(write, selftrain, town, tmp_path, capsys):
