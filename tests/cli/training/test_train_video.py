@@ -248,8 +248,8 @@ CLASSES = [
 ]
 
 REFUSED = [
-    (["kind=panopticum"], "kind is panopticum, expected one of segmentation, video_prediction, refiner"),
-    (["kind=[1]"], "expected one of segmentation, video_prediction, refiner"),
+    (["kind=panopticum"], "kind is panopticum, expected one of segmentation, panoptic, video_prediction, refiner"),
+    (["kind=[1]"], "expected one of segmentation, panoptic, video_prediction, refiner"),
     (["fit.stepz=3"], "did you mean fit.steps"),
     (["network.variant=sideways"], "expected one of reconstruction, prediction"),
     (["network.width_mult=9"], "width_mult"),

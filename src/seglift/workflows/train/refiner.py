@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed
 
-from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.base.files import write_json
 from seglift.base.progress import say
@@ -20,7 +18,7 @@ from seglift.metrics.confusion import Confusion
 from seglift.models.zoo import build_refiner
 from seglift.propagation.tau import TAUS, written_tau
 from seglift.training.loop.fit import fit
-from seglift.training.loop.processes import is_first_process, make_fabric
+from seglift.training.loop.processes import is_first_process
 from seglift.training.loop.run_files import FitResult
 from seglift.training.loop.task import Part
 from seglift.training.refinement import FrozenModel, RefinementTask
@@ -29,6 +27,7 @@ from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe
 from seglift.workflows.score.run import percent, render_table
 from seglift.workflows.train.data import TrainingData, open_data
+from seglift.workflows.train.device import training_device
 from seglift.workflows.train.folder import RETURNS, TAU
 from seglift.workflows.train.in_folder import train_in_folder
 from seglift.workflows.train.record import check_folder, check_place
@@ -193,9 +192,7 @@ def _set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> Ref
     recipe = parse_recipe(with_overrides(values, options.overrides), RefinerTrainRecipe, where)
     if options.skip_corrupt:
         raise UserError("--skip-corrupt is not for a training of a refiner, whose frames depend on each other; drop it")
-    device = resolve_device(options.device)
-    if not (distributed.is_available() and distributed.is_torchelastic_launched()):
-        make_fabric(device, recipe.fit.precision)  # several processes would wait here for each other
+    device = training_device(options.device, recipe.fit.precision)
     data = open_data(recipe, options.roots)
     classes = data.space.num_train + 1
     recipe.loss.build(torch.ones(classes) if recipe.class_balance else None, classes)

@@ -10,19 +10,19 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 
-from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.datasets.dataset import Dataset
 from seglift.inference.predict import shrunk_size
 from seglift.models.network import SegmentationNetwork
-from seglift.training.loop.processes import is_first_process, make_fabric
+from seglift.training.loop.processes import is_first_process
 from seglift.training.sampling.epoch_plan import EpochPlan
 from seglift.training.starts.start_weights import start_weights
 from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe
 from seglift.workflows.train.data import TrainingData, open_data
+from seglift.workflows.train.device import training_device
 from seglift.workflows.train.folder import SKIPPED
 from seglift.workflows.train.plan import plan_epochs, unread_index
 from seglift.workflows.train.recipe import ImageTrainRecipe
@@ -122,13 +122,11 @@ def set_up(
     if "policies" in values:
         raise UserError(f"{where} is a study, expected a recipe of one training; use seglift study")
     recipe = parse_recipe(with_overrides(values, options.overrides), kind, where)
-    device = resolve_device(options.device)
+    device = training_device(options.device, recipe.fit.precision)
     data = open_data(recipe, options.roots)
     outline = plan_epochs(recipe, data, lambda number: unread_index(data.train[number]), quiet=True)
     num_classes = data.space.num_train
     check(recipe, data)
-    if not (distributed.is_available() and distributed.is_torchelastic_launched()):
-        make_fabric(device, recipe.fit.precision)  # several processes would wait here for each other
     _check_crop(recipe, data)
     config, start = recipe.network.resolved(num_classes), None
     if recipe.start is None:

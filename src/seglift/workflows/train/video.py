@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed
 
-from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.base.progress import say
 from seglift.base.weights import load_weights
@@ -20,7 +18,7 @@ from seglift.models.sdcnet import ARCHITECTURE, FRAMES, SdcNet, build_sdcnet
 from seglift.models.vgg_features import vgg_file
 from seglift.motion.named import get_estimator
 from seglift.training.loop.fit import fit
-from seglift.training.loop.processes import is_first_process, make_fabric
+from seglift.training.loop.processes import is_first_process
 from seglift.training.loop.run_files import FitResult
 from seglift.training.starts.start_motion import MotionStart, start_motion
 from seglift.training.video_prediction import VideoPredictionTask
@@ -28,6 +26,7 @@ from seglift.training.video_prediction_validation import BASELINES, HeldOut
 from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe
 from seglift.workflows.score.run import render_table
+from seglift.workflows.train.device import training_device
 from seglift.workflows.train.in_folder import train_in_folder
 from seglift.workflows.train.record import check_folder, check_place
 from seglift.workflows.train.setup import TrainOptions
@@ -173,9 +172,7 @@ def _set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> Vid
     recipe = parse_recipe(with_overrides(values, options.overrides), VideoTrainRecipe, where)
     if options.skip_corrupt:
         raise UserError("--skip-corrupt leaves out labelled images, a training of video prediction has none; drop it")
-    device = resolve_device(options.device)
-    if not (distributed.is_available() and distributed.is_torchelastic_launched()):
-        make_fabric(device, recipe.fit.precision)  # several processes would wait here for each other
+    device = training_device(options.device, recipe.fit.precision)
     get_estimator(recipe.input_flow)
     if recipe.loss.wants_features:
         vgg_file(recipe.loss.vgg)
