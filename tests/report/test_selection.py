@@ -66,4 +66,8 @@ def test_frames_to_label_next():
     assert frames_to_label(values, 2, skip=[10]) == (11, 45)
     assert 20 not in frames_to_label(values, 60)
     assert frames_to_label([None, None], 3) == ()
+    near = [0.9] * 31
+    near[4], near[7], near[15] = 0.1, 0.2, 0.3  # 4 and 7 lie between the same two keyframes: one of them mends both
+    assert frames_to_label(near, 8, skip=[0, 10, 20, 30])[:2] == (4, 15)
+    assert 7 not in frames_to_label(near, 8, skip=[0, 10, 20, 30])
     assert frames_to_label([0.3, 0.2, 0.1], 8, skip=[1]) == (2, 0)

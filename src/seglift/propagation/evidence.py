@@ -75,13 +75,11 @@ def leave_silence(weight: Tensor, state: Propagated, other: Propagated | None, u
     Returns:
         The votes, 0 where the side says void and does not mean it.
     """
-    if other is None or _void_share(state, unknown) < MOSTLY_VOID or _void_share(other, unknown) >= MOSTLY_VOID:
+    if other is None or state.origin.label_shares[unknown] < MOSTLY_VOID:
+        return weight
+    if other.origin.label_shares[unknown] >= MOSTLY_VOID:
         return weight
     return weight.masked_fill(state.labels == unknown, 0.0)
-
-
-def _void_share(state: Propagated, unknown: int) -> float:
-    return float((state.origin.labels == unknown).float().mean())
 
 
 def observed(state: Propagated) -> Tensor:

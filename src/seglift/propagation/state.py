@@ -47,6 +47,11 @@ class Origin:
     image: Tensor
 
     @cached_property
+    def label_shares(self) -> Tensor:
+        """Share of the pixels that each space index has, float32 ``[256]``."""
+        return torch.bincount(self.labels.flatten(), minlength=256) / self.labels.numel()
+
+    @cached_property
     def support(self) -> Tensor:
         """How far inside its class each pixel lies, uint8 ``[B, H, W]``: see :func:`label_support`."""
         return label_support(self.labels)

@@ -67,7 +67,8 @@ def mean_of(values: Sequence[float | None]) -> float | None:
 def tiles(summary: ReportSummary, method: MethodResult) -> list[tuple[str, str, str]]:
     """The headline numbers of a method: name, value, and a remark."""
     records, scores = method.records, method.scores
-    made = [record for index, record in enumerate(records) if index not in set(summary.keyframes)]
+    drawn = set(summary.keyframes)
+    made = [record for index, record in enumerate(records) if index not in drawn]
     estimate = mean_of([record.estimated_miou for record in made])
     confidence = mean_of([record.mean_confidence for record in made])
     found: list[tuple[str, float | None, str]] = []

@@ -72,3 +72,4 @@ def test_the_sentence_pools_all_arrivals():
 def test_mostly_void_keyframes_are_named():
     lines = void_warnings([("a", 0.2), ("b", 0.9), ("c", 1.0)])
     assert lines == ["keyframe b is 90 % void: little to learn from", "keyframe c is 100 % void: little to learn from"]
+    assert void_warnings([("d", 0.9994)]) == ["keyframe d is 99.9 % void: little to learn from"]

@@ -114,6 +114,7 @@ class _Seed:
         )
 
     def stages(self) -> Iterator[Stage]:
+        """What is to be done, in order; each stage is asked for when those before it are done."""
         recipe, frames = self.recipe, find_keys(self.data.frames, self.options.skip_corrupt)
         for labels in self.data.human:
             if labels.source.share < 1:
