@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from seglift.base.ahead import work_ahead
 from seglift.base.files import atomic_path
 from seglift.base.threads import threads_per_call, worker_count
@@ -39,6 +37,7 @@ from seglift.report.layers import (
     thumbnail_size,
 )
 from seglift.report.selection import Selection, frames_to_label, select_frames
+from seglift.report.template import get_template
 
 LONG_SIDE = 640
 MAX_SHOWN = 120
@@ -63,13 +62,6 @@ def write_report(path: Path, summary: ReportSummary, fetch: FetchFrame, max_show
     selection = select_frames(
         len(summary.stems), summary.keyframes, {index for found in following for index in found}, max_shown
     )
-    environment = Environment(
-        loader=PackageLoader("seglift.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     colors = distinct_colors([entry.color for entry in summary.space.classes])
     context = _context(summary, selection, following, colors)
 
@@ -77,7 +69,7 @@ def write_report(path: Path, summary: ReportSummary, fetch: FetchFrame, max_show
         return index, list(_pictures(fetch(index), summary, colors))
 
     frames = work_ahead(draw, selection.indices, worker_count())
-    chunks = environment.get_template("page.html.j2").generate(frames=frames, **context)
+    chunks = get_template("page.html.j2").generate(frames=frames, **context)
     with (
         threads_per_call(1),
         atomic_path(path) as temporary,

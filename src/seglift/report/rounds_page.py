@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from seglift.base.files import atomic_path
@@ -15,6 +14,7 @@ from seglift.report.axis import Axis, Column
 from seglift.report.contents import Array8
 from seglift.report.figures import Line, css_color, line_chart
 from seglift.report.layers import distinct_colors, image_uri, labels_uri, thumbnail_size
+from seglift.report.template import get_template
 
 LONG_SIDE = 400
 
@@ -78,15 +78,8 @@ def write_rounds_page(path: Path, summary: RoundsSummary, snapshots: Iterable[Sn
     Raises:
         UserError: the file cannot be written.
     """
-    environment = Environment(
-        loader=PackageLoader("seglift.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     colors = distinct_colors([entry.color for entry in summary.space.classes])
-    chunks = environment.get_template("rounds.html.j2").generate(
+    chunks = get_template("rounds.html.j2").generate(
         summary=summary,
         chart=_chart(summary),
         classes=[(name, [_percent(value) for value in values]) for name, values in summary.classes.items()],
