@@ -15,25 +15,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training_options(parser)
     parser.add_argument("--runs", type=int, metavar="N", help="do at most N runs now; the same command goes on later")
     parser.add_argument("--minutes", type=float, metavar="M", help="start no run after M minutes")
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="do N runs side by side, which share the cores"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Does the runs that are left, prints the table and where the plot lies."""
     from seglift.base.errors import UserError
     from seglift.workflows.recipes.overrides import parse_overrides, parse_roots
-    from seglift.workflows.study.run import format_study, run_study
+    from seglift.workflows.study.results import format_study
+    from seglift.workflows.study.run import StudyOptions, run_study
     from seglift.workflows.train.setup import TrainOptions
 
     if arguments.runs is not None and arguments.runs < 0:
         raise UserError(f"--runs {arguments.runs}, expected at least 0; 0 only prints what is done")
+    if arguments.jobs < 1:
+        raise UserError(f"--jobs {arguments.jobs}, expected at least 1; change it")
     options = TrainOptions(
         roots=parse_roots(arguments.root),
         overrides=parse_overrides(arguments.overrides),
         device=arguments.device,
         skip_corrupt=arguments.skip_corrupt,
     )
-    done = run_study(arguments.recipe, arguments.out, options, arguments.runs, arguments.minutes)
-    print(format_study(done.summaries, done.metric) if done.summaries else "no run is done yet")
+    done = run_study(
+        arguments.recipe, arguments.out, options, StudyOptions(arguments.runs, arguments.minutes, arguments.jobs)
+    )
+    print(format_study(done.summaries))
     if done.left:
         print(f"{done.left} {'run is' if done.left == 1 else 'runs are'} left: the same command goes on")
     print(f"plot: {arguments.out / 'study.png'}")

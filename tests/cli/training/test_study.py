@@ -9,9 +9,6 @@ import pytest
 import yaml
 
 from seglift.cli.main import main
-from seglift.labels.space_file import get_space
-from seglift.workflows.score.run import Scores
-from seglift.workflows.study.recipe import METRICS
 
 
 def test_a_study_pairs_seeds_goes_on_and_compares(shapes, tmp_path, capsys, recipe_values):
@@ -34,7 +31,7 @@ def test_a_study_pairs_seeds_goes_on_and_compares(shapes, tmp_path, capsys, reci
         for policy in policies
         for seed in (0, 1)
     }
-    summary = json.loads((out / "summary.json").read_text())["policies"]
+    summary = json.loads((out / "summary.json").read_text())["metrics"]["miou"]["policies"]
     assert summary[1]["mean"] == pytest.approx((scores["relaxed", 0] + scores["relaxed", 1]) / 2)
     expected = sum(scores["relaxed", seed] - scores["plain", seed] for seed in (0, 1)) / 2
     assert summary[1]["difference"] == pytest.approx(expected)
@@ -64,7 +61,10 @@ RECIPE = {"train": [{"dataset": "folder"}], "val": {"dataset": "folder", "split"
         ({"recipe": {}, "policies": {"a": {}}, "runs": {"fit.seed": 3}}, "fit.seed"),
         ({"recipe": {}, "policies": {"class_index": {}}}, "class_index"),
         ({"recipe": {}, "policies": {"a": None}}, "policies.a is null"),
-        ({"recipe": {}, "policies": {"a": {}}, "metric": "iou"}, "pixel_accuracy"),
+        ({"recipe": {}, "policies": {"a": {}}, "metrics": ["iou"]}, "pixel_accuracy"),
+        ({"recipe": {}, "policies": {"a": {}}, "metrics": []}, "metrics are []"),
+        ({"recipe": {}, "policies": {"a": {"seeds": [3]}}}, "set fit.seed or seeds"),
+        ({"recipe": {"kind": "refiner"}, "policies": {"a": {}}}, "of kind segmentation, panoptic, naive_student"),
         ({"recipe": RECIPE, "policies": {"a": {}, "b": {"fit.stepz": 3}}}, "policy b: unknown name fit.stepz"),
         ({"recipe": RECIPE, "policies": {"a": {}, "b": {"val": None}}}, "policy b: nothing to score on"),
     ],
@@ -151,8 +151,9 @@ def test_runs_share_one_class_index_and_another_metric_is_no_other_study(study, 
     assert list((out / "class_index").glob("*.safetensors"))
     assert not (out / "plain" / "seed_3" / "class_index").exists()
     before = (out / "plain" / "seed_3" / "best.safetensors").stat().st_mtime_ns
-    assert main(study("--root", str(shapes), metric="pixel_accuracy")) == 0
-    assert "pixel_accuracy" in capsys.readouterr().out
+    assert main(study("--root", str(shapes), metrics=["pixel_accuracy", "miou"])) == 0
+    said = capsys.readouterr().out
+    assert "pixel accuracy: mean" in said and "mIoU: mean" in said
     assert (out / "plain" / "seed_3" / "best.safetensors").stat().st_mtime_ns == before
 
 
@@ -164,6 +165,23 @@ def test_several_processes_are_refused(study, shapes, tmp_path, capsys, monkeypa
     assert not (tmp_path / "out").exists()
 
 
-def test_every_metric_is_a_number_of_the_scores():
-    numbers = Scores.empty(get_space("camvid11")).as_json()
-    assert {name for name, value in numbers.items() if not isinstance(value, dict)} == {*METRICS, "frames"}
+def test_a_score_that_runs_lack_is_told(study, shapes, tmp_path, capsys):
+    assert main(study("--root", str(shapes), metrics=["pq"])) == 2
+    assert "plain, seed 3, has no number called pq" in capsys.readouterr().err
+    assert main(study("--root", str(shapes), metrics=["miou"])) == 0
+
+
+def test_runs_side_by_side_reach_what_they_reach_one_by_one(study, shapes, tmp_path, capsys):
+    policies = {"plain": {}, "relaxed": {"loss.name": "relaxed"}, "broken": {"start": str(tmp_path / "nowhere")}}
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    sound = {name: policies[name] for name in ("plain", "relaxed")}
+    words = study("--root", str(shapes), "--device", "cpu", policies=sound, seeds=[0, 1])
+    assert main([*words, "--out", str(alone)]) == 0
+    assert main([*words, "--out", str(together), "--jobs", "2"]) == 0
+    assert (alone / "study.csv").read_text() == (together / "study.csv").read_text()
+    log = (together / "relaxed" / "seed_1.log").read_text()
+    assert "scoring on" in log and "scoring on" not in capsys.readouterr().err.split("runs, 2 at a time")[1]
+    words = study("--root", str(shapes), "--device", "cpu", policies=policies, seeds=[0, 1])
+    assert main([*words, "--out", str(together), "--jobs", "2"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+    assert main([*words, "--out", str(together), "--jobs", "0"]) == 2

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from seglift.workflows.naive_student.stages import ENTRY, Stage, StageRunner
+from seglift.workflows.naive_student.shared_stages import ENTRY
+from seglift.workflows.naive_student.stages import Stage, StageRunner
 from seglift.workflows.outputs.journal import Journal
 
 

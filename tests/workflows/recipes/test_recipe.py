@@ -281,13 +281,14 @@ def test_the_coarse_mixture_of_warp_refine_is_3_to_4_to_3_with_propagated_labels
 @pytest.mark.parametrize("path", sorted((RECIPES / "studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_study_that_ships_makes_recipes(path):
     study, policies = read_study(path, {})
-    assert set(policies.values) == set(study.policies)
+    assert set(policies) == set(study.policies)
 
 
 def test_the_folds_of_kitti_are_ten():
     _, policies = read_study(RECIPES / "studies/kitti_folds.yaml", {})
     folds = [
-        (values["train"][0]["options"]["fold"], values["val"]["options"]["fold"]) for values in policies.values.values()
+        (policy.values["train"][0]["options"]["fold"], policy.values["val"]["options"]["fold"])
+        for policy in policies.values()
     ]
     assert folds == [(fold, fold) for fold in range(10)]
 

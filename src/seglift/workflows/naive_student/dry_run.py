@@ -6,6 +6,7 @@ from pathlib import Path
 
 from seglift.workflows.naive_student.output import rounds_output
 from seglift.workflows.naive_student.plan import SelftrainPlan, check_trainings, make_plan
+from seglift.workflows.naive_student.recipe import read_selftrain
 from seglift.workflows.naive_student.rounds import count_stages
 from seglift.workflows.train.setup import TrainOptions
 
@@ -16,7 +17,7 @@ def describe_selftrain(path: Path, out: Path, options: TrainOptions) -> str:
     Raises:
         UserError: as ``run_selftrain`` before it begins.
     """
-    plan, data = make_plan(path, options)
+    plan, data = make_plan(read_selftrain(path, options.overrides), str(path), options)
     output = rounds_output(plan, out)
     output.check(options.overwrite)
     check_trainings(plan, out)

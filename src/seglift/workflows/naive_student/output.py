@@ -6,10 +6,11 @@ from pathlib import Path
 
 from seglift.base.errors import UserError
 from seglift.workflows.input_identity import model_path
+from seglift.workflows.naive_student.dataset_output import COMMAND
 from seglift.workflows.naive_student.plan import SelftrainPlan
 from seglift.workflows.naive_student.report import REPORT
 from seglift.workflows.naive_student.results import ROUNDS_CSV, ROUNDS_JSON
-from seglift.workflows.naive_student.stages import ENTRY
+from seglift.workflows.naive_student.shared_stages import ENTRY
 from seglift.workflows.outputs.folder import OutputFolder, OutputKind
 from seglift.workflows.train.folder import INDEX
 
@@ -29,7 +30,7 @@ def rounds_output(plan: SelftrainPlan, out: Path) -> OutputFolder:
     _check_place(plan, out)
     seeds = tuple(path.name for path in out.glob("seed_*") if path.is_dir()) if out.is_dir() else ()
     files = (ROUNDS_JSON, ROUNDS_CSV, REPORT, RECIPE)
-    kind = OutputKind("selftrain", "rounds", (*seeds, INDEX), files, ENTRY)
+    kind = OutputKind(COMMAND, "rounds", (*seeds, INDEX), files, ENTRY)
     return OutputFolder(out, plan.identity(), kind)
 
 

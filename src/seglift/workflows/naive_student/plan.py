@@ -16,7 +16,7 @@ from seglift.workflows.input_identity import MODEL_WORDS, model_identity
 from seglift.workflows.naive_student.data import SelftrainData, Sources, open_sources
 from seglift.workflows.naive_student.kinds import PANOPTIC, count_weights, kind_of
 from seglift.workflows.naive_student.pseudo_labels import Labelling
-from seglift.workflows.naive_student.recipe import SelftrainRecipe, read_selftrain
+from seglift.workflows.naive_student.recipe import SelftrainRecipe
 from seglift.workflows.naive_student.trainings import (
     Values,
     count_network,
@@ -109,12 +109,13 @@ class SelftrainPlan:
         return tuple(found)
 
 
-def make_plan(path: Path, options: TrainOptions) -> tuple[SelftrainPlan, SelftrainData]:
-    """Reads the recipe, opens the data and checks the networks; reads no label, writes nothing.
+def make_plan(recipe: SelftrainRecipe, where: str, options: TrainOptions) -> tuple[SelftrainPlan, SelftrainData]:
+    """Opens the data and checks the networks; reads no label, writes nothing.
 
     Args:
-        path: YAML of a :class:`SelftrainRecipe`.
-        options: roots, device, corrupt images and overrides.
+        recipe: of the rounds.
+        where: its file, for messages.
+        options: roots, device and corrupt images.
 
     Returns:
         The plan, and the data of the first seed.
@@ -122,7 +123,7 @@ def make_plan(path: Path, options: TrainOptions) -> tuple[SelftrainPlan, Selftra
     Raises:
         UserError: something is wrong with the recipe, its data or its weights.
     """
-    recipe, where, device = read_selftrain(path, options.overrides), str(path), resolve_device(options.device)
+    device = resolve_device(options.device)
     kind = _one_kind(recipe, where)
     students = [parsed_training(values, f"{where}: student") for values in recipe.students]
     sources = open_sources(recipe, options.roots)
@@ -158,8 +159,8 @@ def check_trainings(plan: SelftrainPlan, out: Path) -> None:
     recipe, roots = plan.recipe, plan.sources.roots
     human = [source_values(source, roots[source.called]) for source in recipe.labelled]
     human = drawn_around(human, recipe.centroid_classes)
-    given = {"teacher": recipe.teacher, "student": recipe.students[0]}
-    given |= {f"student of round {n}": one for n, one in enumerate(recipe.students, 1) if one != recipe.students[0]}
+    given = {"teacher": recipe.teacher, "student": recipe.given_students[0]}
+    given |= {f"student of round {n}": one for n, one in enumerate(recipe.students, 1) if one != given["student"]}
     options = TrainOptions(device=plan.options.device, skip_corrupt=plan.options.skip_corrupt)
     for name, values in given.items():
         if isinstance(values, dict):
@@ -174,7 +175,7 @@ def tell_warnings(plan: SelftrainPlan) -> None:
 
 
 def _one_kind(recipe: SelftrainRecipe, where: str) -> str:
-    kinds = {kind_of(values, f"{where}: student") for values in recipe.students}
+    kinds = {kind_of(values, f"{where}: student") for values in recipe.given_students}
     if len(kinds) > 1:
         raise UserError(f"{where}: students are of kinds {' and '.join(sorted(kinds))}, expected one; make them equal")
     kind = kinds.pop()

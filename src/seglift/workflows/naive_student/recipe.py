@@ -119,7 +119,7 @@ class SelftrainRecipe:
     kind: Literal["naive_student"] = "naive_student"
     """What this is a recipe of."""
     rounds: int = 2
-    """How often pseudo-labels are made and a student trained on them."""
+    """How often pseudo-labels are made and a student trained on them; 0: supervision alone, for comparison."""
     student_changes: dict[str, Any] = field(default_factory=dict)
     """What all students change in their recipes, by dotted name."""
     centroid_classes: tuple[str, ...] | None = None
@@ -171,14 +171,15 @@ class SelftrainRecipe:
     def __post_init__(self) -> None:
         """Refuses impossible values with a UserError."""
         _check_share("share", self.share)
-        if self.rounds < 1:
-            raise UserError(f"rounds is {self.rounds}, expected at least 1; change it")
+        if self.rounds < 0:
+            raise UserError(f"rounds is {self.rounds}, expected 0 or more; change it")
         for name in ("labelled", "unlabelled", "seeds"):
             if not getattr(self, name):
                 raise UserError(f"{name} is empty, expected at least one; fill it in")
         if len(set(self.seeds)) < len(self.seeds):
             raise UserError(f"seeds are {list(self.seeds)}, expected each once; correct them")
-        if self.student in ((), []) or len(self.student if isinstance(self.student, tuple) else ()) > self.rounds:
+        listed = len(self.student) if isinstance(self.student, tuple) else 1
+        if not 1 <= listed <= max(self.rounds, 1):
             raise UserError(f"student lists recipes, expected one or one for each of {self.rounds} rounds; correct it")
         if self.val is None and self.test is None:
             raise UserError("the recipe has neither val nor test, expected one, by which rounds compare; give one")
@@ -206,16 +207,28 @@ def read_selftrain(path: Path, overrides: Mapping[str, Any]) -> SelftrainRecipe:
     given = read_yaml(path)
     if "train" in given and not given.keys() & {*RECIPES, "unlabelled"}:
         raise UserError(f"{path} is a recipe of one training, expected one of rounds; use seglift train")
-    values = _inlined(with_overrides(_inlined(given, path.parent), overrides), Path())
-    recipe = parse_recipe(values, SelftrainRecipe, str(path))
+    return parse_selftrain(inlined(with_overrides(inlined(given, path.parent), overrides), Path()), str(path))
+
+
+def parse_selftrain(values: Mapping[str, Any], where: str) -> SelftrainRecipe:
+    """A recipe of plain values, in which those of teacher and students are inlined.
+
+    Raises:
+        UserError: it is wrong.
+    """
+    recipe = parse_recipe(values, SelftrainRecipe, where)
     for student in recipe.student if isinstance(recipe.student, tuple) else (recipe.student,):
         if isinstance(student, str):
-            raise UserError(f"{path}: student is {student!r}, expected a .yaml recipe of seglift train; give one")
+            raise UserError(f"{where}: student is {student!r}, expected a .yaml recipe of seglift train; give one")
     return recipe
 
 
-def _inlined(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The recipe with the recipes that it names as files, relative to ``folder``, read."""
+def inlined(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Plain values with the recipes of teacher and students that they name as files, relative to ``folder``, read.
+
+    Raises:
+        UserError: one of the files cannot be read.
+    """
 
     def read(value: Any) -> Any:
         if isinstance(value, list):

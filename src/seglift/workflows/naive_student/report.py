@@ -18,9 +18,10 @@ from seglift.workflows.naive_student.dataset_output import LABELS, SPLIT
 from seglift.workflows.naive_student.frames import Frame
 from seglift.workflows.naive_student.plan import SelftrainPlan
 from seglift.workflows.naive_student.pseudo_labels import Teacher
-from seglift.workflows.naive_student.results import METRICS, SHOWN, ModelScores, table_of
+from seglift.workflows.naive_student.results import SHOWN, ModelScores, table_of
 from seglift.workflows.naive_student.rounds import PSEUDO, models_of, round_folder
 from seglift.workflows.outputs.manifest import MANIFEST_NAME
+from seglift.workflows.score.single_numbers import SINGLE_NUMBERS
 
 REPORT = "report.html"
 
@@ -52,7 +53,7 @@ def write_report(plan: SelftrainPlan, data: SelftrainData, rows: Sequence[ModelS
         space,
         [row.model.title for row in scored],
         table_of(rows),
-        {METRICS[name][0]: [_mean_score(row, name) for row in scored] for name in SHOWN},
+        {SINGLE_NUMBERS[name].title: [_mean_score(row, name) for row in scored] for name in SHOWN},
         classes,
         _settings(plan),
     )

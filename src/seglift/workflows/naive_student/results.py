@@ -12,20 +12,12 @@ from typing import Any
 from seglift.base.files import read_json, write_bytes, write_json
 from seglift.workflows.naive_student.plan import Network, SelftrainPlan
 from seglift.workflows.naive_student.rounds import Model, models_of
+from seglift.workflows.score.over_seeds import Summary, summarise
+from seglift.workflows.score.single_numbers import SINGLE_NUMBERS
 from seglift.workflows.score.text import render_table
-from seglift.workflows.study.statistics import Summary, summarise
 from seglift.workflows.train.folder import SCORES
 
 ROUNDS_JSON, ROUNDS_CSV = "rounds.json", "rounds.csv"
-METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "miou": ("mIoU", ("miou",)),
-    "pixel_accuracy": ("pixel accuracy", ("pixel_accuracy",)),
-    "boundary_f": ("boundary F", ("boundary_f",)),
-    "pq": ("PQ", ("panoptic", "pq")),
-    "ap": ("AP", ("instances", "ap")),
-    "ap50": ("AP50", ("instances", "ap50")),
-}
-"""For each score its name for people, and where ``scores.json`` has it."""
 SHOWN = ("miou", "pq", "ap")
 """Scores of the table and the curves."""
 
@@ -45,15 +37,9 @@ class ModelScores:
     scores: Mapping[int, Mapping[str, Any]]
 
     def values(self, metric: str) -> dict[int, float]:
-        """A score of :data:`METRICS` by seed, 0..1; seeds that lack it are left out."""
-        found: dict[int, float] = {}
-        for seed, scores in self.scores.items():
-            value: Any = scores
-            for key in METRICS[metric][1]:
-                value = value.get(key) if isinstance(value, Mapping) else None
-            if value is not None:
-                found[seed] = float(value)
-        return found
+        """A score of ``SINGLE_NUMBERS`` by seed, 0..1; seeds that lack it are left out."""
+        values = {seed: SINGLE_NUMBERS[metric].of(scores) for seed, scores in self.scores.items()}
+        return {seed: value for seed, value in values.items() if value is not None}
 
 
 def collect(plan: SelftrainPlan, out: Path) -> list[ModelScores]:
@@ -78,13 +64,13 @@ def write_results(rows: Sequence[ModelScores], out: Path) -> None:
     """
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(["seed", "round", "model", "network", "parameters", *METRICS])
+    lines.writerow(["seed", "round", "model", "network", "parameters", *SINGLE_NUMBERS])
     found = []
     for row in rows:
-        by_metric = {metric: row.values(metric) for metric in METRICS}
+        by_metric = {metric: row.values(metric) for metric in SINGLE_NUMBERS}
         about = [row.model.round, row.model.name, row.network.name, row.network.parameters]
         for seed in row.scores:
-            values = (by_metric[metric].get(seed) for metric in METRICS)
+            values = (by_metric[metric].get(seed) for metric in SINGLE_NUMBERS)
             lines.writerow([seed, *about, *("" if value is None else f"{value:.6f}" for value in values)])
         found.append(
             {
@@ -92,7 +78,7 @@ def write_results(rows: Sequence[ModelScores], out: Path) -> None:
                 "model": row.model.name,
                 "network": asdict(row.network),
                 "scores": {
-                    str(seed): {metric: by_metric[metric][seed] for metric in METRICS if seed in by_metric[metric]}
+                    str(seed): {metric: values[seed] for metric, values in by_metric.items() if seed in values}
                     for seed in row.scores
                 },
             }
@@ -107,7 +93,7 @@ def table_of(rows: Sequence[ModelScores]) -> tuple[list[str], list[list[str]]]:
     by_metric = {metric: _summaries(rows, metric) for metric in metrics}
     heads = ["model", "runs"]
     for metric in metrics:
-        heads += [METRICS[metric][0], "to teacher"]
+        heads += [SINGLE_NUMBERS[metric].title, "to teacher"]
     lines = []
     for row in rows:
         if row.scores:

@@ -110,7 +110,7 @@ class _Seed:
         human = [human_source(labels, self._subset(labels)) for labels in data.human]
         self.human = drawn_around(human, self.recipe.centroid_classes)
         self.options = TrainOptions(
-            device=plan.options.device, skip_corrupt=plan.options.skip_corrupt, cache=out / INDEX
+            device=plan.options.device, skip_corrupt=plan.options.skip_corrupt, cache=plan.options.cache or out / INDEX
         )
 
     def stages(self) -> Iterator[Stage]:
@@ -158,7 +158,7 @@ class _Seed:
         return Stage(self._name(folder), title, key, (folder / SCORES,), work, _nothing), given
 
     def _score(self, weights: str, folder: Path) -> None:
-        values = training(self.recipe.students[0], self.human, self.plan.held_out, self.seed, start=None)
+        values = training(self.recipe.given_students[0], self.human, self.plan.held_out, self.seed, start=None)
         values["new_head"] = False
         scores = KINDS[self.plan.kind].score(values, self.plan.where, self.options, Path(weights))
         if scores is None:

@@ -14,9 +14,11 @@ from seglift.base.files import write_bytes
 from seglift.workflows.naive_student.data import SelftrainData
 from seglift.workflows.naive_student.output import RECIPE, rounds_output
 from seglift.workflows.naive_student.plan import SelftrainPlan, check_trainings, make_plan, tell_warnings
+from seglift.workflows.naive_student.recipe import SelftrainRecipe, read_selftrain
 from seglift.workflows.naive_student.report import REPORT, write_report
 from seglift.workflows.naive_student.results import ModelScores, collect, write_results
 from seglift.workflows.naive_student.rounds import count_stages, stages_of_seed
+from seglift.workflows.naive_student.shared_stages import SharedStages
 from seglift.workflows.naive_student.stages import StageRunner
 from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.machine import library_versions
@@ -43,21 +45,47 @@ class SelftrainResult:
 def run_selftrain(
     path: Path, out: Path, options: TrainOptions, limit: int | None = None, minutes: float | None = None
 ) -> SelftrainResult:
-    """Does the stages that are not done yet.
+    """Does the stages that are not done yet of a recipe in a file.
 
     Args:
         path: YAML of a :class:`~seglift.workflows.naive_student.recipe.SelftrainRecipe`.
+        out: see :func:`run_rounds`.
+        options: the same, and overrides of the recipe.
+        limit: see there.
+        minutes: see there.
+
+    Raises:
+        UserError: see :func:`run_rounds`.
+    """
+    return run_rounds(read_selftrain(path, options.overrides), str(path), out, options, limit, minutes)
+
+
+def run_rounds(
+    recipe: SelftrainRecipe,
+    where: str,
+    out: Path,
+    options: TrainOptions,
+    limit: int | None = None,
+    minutes: float | None = None,
+    shared: SharedStages | None = None,
+) -> SelftrainResult:
+    """Does the stages that are not done yet.
+
+    Args:
+        recipe: of the rounds.
+        where: its file, for messages.
         out: receives a folder for each seed and round, ``rounds.json``, ``rounds.csv``, ``report.html``, ``run.json``.
-        options: roots, device, corrupt images, overrides, and whether to start anew in an ``out`` of another recipe.
+        options: roots, device, corrupt images, and whether to start anew in an ``out`` of another recipe.
         limit: most stages to do in this call.
         minutes: starts no stage after so many minutes.
+        shared: where stages that other rounds did alike are taken from; None does all of them here.
 
     Raises:
         UserError: something the user can fix. What is finished stays, and the same command goes on from there.
     """
     instead = "train an unfinished OUT/seed_N/round_M/NAME by `seglift train` under torchrun and go on here"
     require_one_process("selftrain", instead)
-    plan, data = make_plan(path, options)
+    plan, data = make_plan(recipe, where, options)
     output = rounds_output(plan, out)
     output.check(options.overwrite)
     tell_warnings(plan)
@@ -67,7 +95,7 @@ def run_selftrain(
         output.open(_about(plan), options.overwrite, ())
         text = yaml.safe_dump(plain_values(plan.recipe), sort_keys=False, allow_unicode=True)
         write_bytes(out / RECIPE, text.encode())
-        runner = StageRunner(output.journal, count_stages(plan.recipe), limit, minutes)
+        runner = StageRunner(output.journal, count_stages(plan.recipe), limit, minutes, shared)
         _run_stages(plan, data, runner, out)
         rows = collect(plan, out)
         write_results(rows, out)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from seglift.base.progress import say
+from seglift.workflows.naive_student.shared_stages import SharedStages
 from seglift.workflows.outputs.journal import Journal
-
-ENTRY = frozenset({"stage", "key", "done"})
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,18 @@ class StageRunner:
         total: number of all stages.
         limit: most stages to do; None: all.
         minutes: starts no stage after so many minutes; None: no limit.
+        shared: where stages that other rounds did alike are taken from; None does all of them here.
     """
 
-    def __init__(self, journal: Journal, total: int, limit: int | None = None, minutes: float | None = None) -> None:
-        self.journal, self.total, self.limit, self.minutes = journal, total, limit, minutes
+    def __init__(
+        self,
+        journal: Journal,
+        total: int,
+        limit: int | None = None,
+        minutes: float | None = None,
+        shared: SharedStages | None = None,
+    ) -> None:
+        self.journal, self.total, self.limit, self.minutes, self.shared = journal, total, limit, minutes, shared
         self.done = self.made = 0
         self._started = time.monotonic()
         self._known = {entry["stage"]: entry for entry in journal.entries()}
@@ -82,8 +90,10 @@ class StageRunner:
         if anew:
             stage.clear()  # comes first: killed in between, the journal still tells of the old inputs
         self._write(stage, done=False)
-        stage.work()
-        self._write(stage, done=True)
+        with nullcontext() if self.shared is None else self.shared.turn(stage.key):
+            if self.shared is None or not self.shared.take(stage.name, stage.key):
+                stage.work()
+            self._write(stage, done=True)
         self.made += 1
 
     def _write(self, stage: Stage, done: bool) -> None:

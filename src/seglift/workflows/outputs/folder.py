@@ -36,6 +36,11 @@ class OutputKind:
     entry: frozenset[str]
 
 
+def work_folder(folder: Path, command: str) -> Path:
+    """Where a command keeps lock and journal in its OUT."""
+    return folder / f".seglift-{command}"
+
+
 class OutputFolder:
     """An output folder.
 
@@ -52,7 +57,7 @@ class OutputFolder:
 
     def __init__(self, folder: Path, identity: dict[str, Any], kind: OutputKind) -> None:
         self.folder, self.identity, self.kind = folder, identity, kind
-        self.work = folder / f".seglift-{kind.command}"
+        self.work = work_folder(folder, kind.command)
         self.journal = Journal(self.work / JOURNAL_NAME, kind.entry)
 
     def check(self, overwrite: bool) -> None:

@@ -1,4 +1,4 @@
-"""What a recipe of ``seglift study`` can say, and the trainings that follow from it."""
+"""What a recipe of ``seglift study`` can say, and the runs that follow from it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from typing import Any
 from seglift.base.errors import UserError
 from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe, read_yaml
-from seglift.workflows.train.recipe import TrainRecipe
+from seglift.workflows.score.single_numbers import SINGLE_NUMBERS
+from seglift.workflows.study.kinds import StudyKind, kind_of, read_inner
 
-SEED = "fit.seed"
-KIND = "segmentation"
-METRICS = ("miou", "pixel_accuracy", "mean_accuracy", "boundary_f")
-"""Scores of scores.json that are one number, larger being better."""
-OWN_FILES = ("class_index", "lock", "study.json", "study.csv", "study.png", "summary.json")
+SEEDS = ("fit.seed", "seeds")
+"""Where recipes say their seeds."""
+OWN_FILES = ("class_index", "lock", "locks", "study.json", "study.csv", "study.png", "summary.json")
 """What a study writes beside the folders of its policies."""
 
 
 @dataclass(frozen=True)
 class StudyRecipe:
-    """Which trainings to compare."""
+    """What to compare."""
 
     recipe: str | dict[str, Any]
-    """A recipe of `seglift train`: a file (relative to the study's), or its values."""
+    """A recipe of `seglift train` or `seglift selftrain`: a file (relative to the study's), or its values."""
     policies: dict[str, dict[str, Any]]
     """What each policy changes in the recipe, by dotted name; ``{}`` changes nothing."""
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -34,8 +33,9 @@ class StudyRecipe:
     """The policy that others are compared with; the first by default."""
     oracle: str | None = None
     """The policy that has all there is to gain: what others gain is also given as a share of what it gains."""
-    metric: str = "miou"
-    """Name of the score in scores.json: miou, pixel_accuracy, mean_accuracy or boundary_f."""
+    metrics: tuple[str, ...] = ("miou",)
+    """Scores to compare by: miou, pixel_accuracy, mean_accuracy, boundary_f; of panoptic networks also pq, pq_things,
+    pq_stuff, ap, ap50."""
     runs: dict[str, Any] = field(default_factory=dict)
     """What all policies change in the recipe, by dotted name."""
 
@@ -52,9 +52,13 @@ class StudyRecipe:
             others = ", ".join(name for name in self.policies if name != self.reference)
             raise UserError(f"the oracle is {self.oracle!r}, expected one of {others or 'more policies'}; correct it")
         if any(_sets_seed(changes) for changes in (self.runs, *self.policies.values())):
-            raise UserError("policies or runs set fit.seed, which the study's seeds set; leave it out there")
-        if self.metric not in METRICS:
-            raise UserError(f"the metric is {self.metric!r}, expected one of {', '.join(METRICS)}; choose one of them")
+            raise UserError(
+                f"policies or runs set {' or '.join(SEEDS)}, which the study's seeds set; leave it out there"
+            )
+        if not self.metrics or not set(self.metrics) <= SINGLE_NUMBERS.keys():
+            raise UserError(
+                f"metrics are {list(self.metrics)}, expected some of {', '.join(SINGLE_NUMBERS)}; correct them"
+            )
 
     @property
     def reference(self) -> str:
@@ -63,29 +67,30 @@ class StudyRecipe:
 
 
 @dataclass(frozen=True)
-class Policies:
-    """The trainings of a study, but for their seeds.
+class Policy:
+    """What one policy runs, but for the seed.
 
     Attributes:
-        values: recipe of each policy, as plain values, by its name.
-        recipes: the same, parsed, with the first seed.
+        name: of the policy.
+        values: its recipe, as plain values.
+        kind: of the recipe.
+        where: names it in messages.
+        sources: what it calls its sources of data.
     """
 
-    values: dict[str, dict[str, Any]]
-    recipes: dict[str, TrainRecipe]
+    name: str
+    values: dict[str, Any]
+    kind: StudyKind
+    where: str
+    sources: frozenset[str]
 
-    @property
-    def sources(self) -> dict[str, set[str]]:
-        """What each calls its sources of data."""
-        return {name: {source.called for source in recipe.sources} for name, recipe in self.recipes.items()}
-
-    def with_seed(self, policy: str, seed: int) -> dict[str, Any]:
-        """The recipe of one training."""
-        return with_overrides(self.values[policy], {SEED: seed})
+    def with_seed(self, seed: int) -> dict[str, Any]:
+        """The recipe of one run."""
+        return self.kind.with_seed(self.values, seed)
 
 
-def read_study(path: Path, overrides: Mapping[str, Any]) -> tuple[StudyRecipe, Policies]:
-    """A study and the recipe of every policy, all of them parsed.
+def read_study(path: Path, overrides: Mapping[str, Any]) -> tuple[StudyRecipe, dict[str, Policy]]:
+    """A study and its policies by name, the recipes of all of them checked.
 
     Args:
         path: YAML of a :class:`StudyRecipe`.
@@ -100,30 +105,28 @@ def read_study(path: Path, overrides: Mapping[str, Any]) -> tuple[StudyRecipe, P
     if "train" in given and not given.keys() & {"policies", "recipe"}:
         raise UserError(f"{path} is a recipe of one training, expected a study; use seglift train")
     study = parse_recipe(given, StudyRecipe, str(path))
-    base = study.recipe if isinstance(study.recipe, dict) else read_yaml(path.parent / study.recipe)
     if _sets_seed(overrides):
-        raise UserError(f"--set fit.seed=..., expected no seed beside those of the study; change seeds in {path}")
+        raise UserError(f"--set sets a seed, expected none beside those of the study; change seeds in {path}")
     void = [name for name in overrides if name in study.runs]
     if void:
         raise UserError(f"--set {void[0]}=... would be without effect, {path} sets it in runs; change it there")
+    if isinstance(study.recipe, dict):
+        base = read_inner(study.recipe, path.parent)
+    else:
+        place = path.parent / study.recipe
+        base = read_inner(read_yaml(place), place.parent)
     shared = with_overrides(with_overrides(base, overrides), study.runs)
-    values, recipes = {}, {}
-    for name, changes in study.policies.items():
-        values[name] = with_overrides(shared, changes)
-        kind = values[name].get("kind", KIND)
-        if kind != KIND:
-            raise UserError(
-                f"{path}, policy {name}: a study compares trainings of kind {KIND}, this one is of {kind}; train each"
-                " by `seglift train`"
-            )
-        seeded = with_overrides(values[name], {SEED: study.seeds[0]})
-        recipe = parse_recipe(seeded, TrainRecipe, f"{path}, policy {name}")
-        if recipe.val is None and recipe.test is None:
-            raise UserError(f"{path}, policy {name}: nothing to score on, expected val or test; give it one of them")
-        recipes[name] = recipe
-    return study, Policies(values, recipes)
+    return study, {name: _policy(name, study, shared, path) for name in study.policies}
+
+
+def _policy(name: str, study: StudyRecipe, shared: Mapping[str, Any], path: Path) -> Policy:
+    where = f"{path}, policy {name}"
+    values = read_inner(with_overrides(shared, study.policies[name]), path.parent)
+    kind = kind_of(values, where)
+    recipe = kind.parse(kind.with_seed(values, study.seeds[0]), where)
+    return Policy(name, values, kind, where, frozenset(source.called for source in recipe.sources))
 
 
 def _sets_seed(changes: Mapping[str, Any]) -> bool:
     whole = changes.get("fit")
-    return SEED in changes or (isinstance(whole, Mapping) and "seed" in whole)
+    return any(name in changes for name in SEEDS) or (isinstance(whole, Mapping) and "seed" in whole)

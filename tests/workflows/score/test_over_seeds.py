@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seglift.workflows.study.run import format_study
-from seglift.workflows.study.statistics import summarise
+from seglift.workflows.score.over_seeds import summarise
 
 
 def test_pairs_cancel_what_the_seed_does_to_both():
@@ -44,9 +43,6 @@ def test_share_of_the_oracles_gain_on_common_seeds():
     assert rows == {"a": None, "b": pytest.approx(0.4), "best": None}
     assert [row.share for row in summarise(scores, "a")] == [None] * 3
     assert summarise({"a": {0: 0.5}, "b": {0: 0.6}, "best": {0: 0.5}}, "a", "best")[1].share is None
-    table = format_study(summarise(scores, "a", "best"), "miou")
-    assert "oracle's gain" in table and "40 %" in table
-    assert "oracle" not in format_study(summarise(scores, "a"), "miou")
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=6))

@@ -1,0 +1,93 @@
+"""Stages that several rounds have in common are done once: those of a study, of which many share the teacher."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seglift.base.errors import UserError
+from seglift.base.files import write_bytes
+from seglift.base.linked import link_or_copy
+from seglift.base.locks import file_lock
+from seglift.base.progress import say
+from seglift.workflows.naive_student.dataset_output import COMMAND
+from seglift.workflows.outputs.folder import JOURNAL_NAME, work_folder
+from seglift.workflows.outputs.journal import Journal
+
+ENTRY = frozenset({"stage", "key", "done"})
+"""Keys of an entry of the journal of rounds."""
+NEVER_CHANGED = (".png", ".jpg", ".jpeg")
+"""Suffixes of files that are replaced as a whole, never written into, so that two folders may share them."""
+
+
+@dataclass(frozen=True)
+class SharedStages:
+    """Where a stage's folder may be taken from.
+
+    Attributes:
+        out: OUT of the rounds.
+        others: OUT of rounds that may have done the same stage, each a folder of ``seglift selftrain``; need not exist.
+        locks: folder of locks, so that of rounds that run side by side one does a stage while the others wait for it.
+    """
+
+    out: Path
+    others: Sequence[Path]
+    locks: Path
+
+    @contextmanager
+    def turn(self, key: str) -> Iterator[None]:
+        """Inside the block nobody else does the stage of that key; waits until that is so.
+
+        Raises:
+            UserError: the lock cannot be made.
+        """
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(file_lock(self.locks / f"{key[:16]}.lock", wait=True))
+            except OSError as error:
+                raise UserError(f"cannot write to {self.locks}: {error.strerror or error}; free disk space") from error
+            yield
+
+    def take(self, name: str, key: str) -> bool:
+        """Takes the folder of a stage from other rounds that did it; False where none did.
+
+        Args:
+            name: its folder below OUT, which is replaced.
+            key: identifies everything that its result depends on.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        found = self._find(key)
+        if found is None:
+            return False
+        say(f"taken from {found}, where the same was done")
+        _take(found, self.out / name)
+        return True
+
+    def _find(self, key: str) -> Path | None:
+        for other in self.others:
+            journal = Journal(work_folder(other, COMMAND) / JOURNAL_NAME, ENTRY)
+            last: dict[str, Any] = {entry["stage"]: entry for entry in journal.entries()}
+            for entry in last.values():
+                folder: Path = other / entry["stage"]
+                if entry["done"] and entry["key"] == key and folder.is_dir():
+                    return folder
+        return None
+
+
+def _take(source: Path, target: Path) -> None:
+    """A folder as another one has it: images are linked, all other files copied."""
+    shutil.rmtree(target, ignore_errors=True)
+    for path in sorted(source.rglob("*")):
+        place = target / path.relative_to(source)
+        if path.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+        elif path.suffix.lower() in NEVER_CHANGED:
+            link_or_copy(path, place)
+        else:
+            write_bytes(place, path.read_bytes())

@@ -1,0 +1,145 @@
+"""What a study can run: trainings that have scores, and rounds of Naive-Student."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from seglift.base.errors import UserError
+from seglift.workflows.naive_student.kinds import KINDS as NETWORK_KINDS
+from seglift.workflows.naive_student.plan import make_plan
+from seglift.workflows.naive_student.recipe import inlined, parse_selftrain
+from seglift.workflows.naive_student.rounds import models_of
+from seglift.workflows.naive_student.run import run_rounds
+from seglift.workflows.naive_student.shared_stages import SharedStages
+from seglift.workflows.recipes.overrides import with_overrides
+from seglift.workflows.recipes.recipe import parse_recipe
+from seglift.workflows.train.data import check_sources
+from seglift.workflows.train.folder import SCORES
+from seglift.workflows.train.kinds import run_recipe
+from seglift.workflows.train.setup import TrainOptions
+
+Values = Mapping[str, Any]
+RESULT = ""
+"""What the only network of a training is called."""
+TRAINING, ROUNDS = "segmentation", "naive_student"
+"""Kinds of recipes that do not say it: of one training, and with unlabelled data."""
+
+
+class Called(Protocol):
+    """A source of data."""
+
+    @property
+    def called(self) -> str:
+        """Its name for ``--root``."""
+
+
+class HasSources(Protocol):
+    """A parsed recipe."""
+
+    @property
+    def sources(self) -> Sequence[Called]:
+        """All that data come from."""
+
+
+@dataclass(frozen=True)
+class StudyKind:
+    """What a study needs to know of a kind of recipe.
+
+    Attributes:
+        parse: plain values to a recipe that can be scored; the second argument names it in messages.
+        with_seed: plain values with a seed.
+        check: refuses data that cannot be opened, before anything runs.
+        scores: files of scores in a run's folder, by network in the order in which they are trained; those of the last
+            one are the run's.
+        run: does a run in its folder, or goes on with it. Its last arguments: folders of runs of other policies with
+            the same seed, from which what they did alike may be taken, and a folder for locks.
+    """
+
+    parse: Callable[[Values, str], HasSources]
+    with_seed: Callable[[Values, int], dict[str, Any]]
+    check: Callable[[Values, str, TrainOptions], None]
+    scores: Callable[[Values, Path], dict[str, Path]]
+    run: Callable[[Values, str, Path, TrainOptions, Sequence[Path], Path], None]
+
+
+def kind_of(values: Values, where: str) -> StudyKind:
+    """The kind of a recipe.
+
+    Raises:
+        UserError: a study compares none of that kind.
+    """
+    kind = _kind(values)
+    if kind not in KINDS:
+        raise UserError(
+            f"{where}: a study compares recipes of kind {', '.join(KINDS)}, this one is of {kind}; run it alone"
+        )
+    return KINDS[kind]
+
+
+def read_inner(values: Values, folder: Path) -> dict[str, Any]:
+    """The recipe with those read that it names as files relative to ``folder``.
+
+    Raises:
+        UserError: one of them cannot be read.
+    """
+    return inlined(values, folder) if _kind(values) == ROUNDS else dict(values)
+
+
+def _kind(values: Values) -> str:
+    """The kind as the recipe says it, or as what is in it tells."""
+    return str(values.get("kind", ROUNDS if "unlabelled" in values else TRAINING))
+
+
+def _parse_training(values: Values, where: str) -> HasSources:
+    recipe = parse_recipe(values, NETWORK_KINDS[_kind(values)].recipe, where)
+    if recipe.val is None and recipe.test is None:
+        raise UserError(f"{where}: nothing to score on, expected val or test; give it one of them")
+    return recipe
+
+
+def _seed_training(values: Values, seed: int) -> dict[str, Any]:
+    return with_overrides(values, {"fit.seed": seed})
+
+
+def _check_training(values: Values, where: str, options: TrainOptions) -> None:
+    check_sources([parse_recipe(values, NETWORK_KINDS[_kind(values)].recipe, where)], options.roots)
+
+
+def _run_training(
+    values: Values, where: str, folder: Path, options: TrainOptions, others: Sequence[Path], locks: Path
+) -> None:
+    run_recipe(values, where, folder, options)
+
+
+def _check_rounds(values: Values, where: str, options: TrainOptions) -> None:
+    make_plan(parse_selftrain(values, where), where, options)
+
+
+def _scores_of_rounds(values: Values, folder: Path) -> dict[str, Path]:
+    recipe = parse_selftrain(values, "recipe")
+    return {model.title: model.folder(folder, recipe.seeds[0]) / SCORES for model in models_of(recipe)}
+
+
+def _run_rounds(
+    values: Values, where: str, folder: Path, options: TrainOptions, others: Sequence[Path], locks: Path
+) -> None:
+    run_rounds(parse_selftrain(values, where), where, folder, options, shared=SharedStages(folder, others, locks))
+
+
+_TRAINING = StudyKind(
+    _parse_training, _seed_training, _check_training, lambda values, folder: {RESULT: folder / SCORES}, _run_training
+)
+KINDS: dict[str, StudyKind] = {
+    **dict.fromkeys(NETWORK_KINDS, _TRAINING),
+    ROUNDS: StudyKind(
+        parse_selftrain,
+        lambda values, seed: {**values, "seeds": [seed]},
+        _check_rounds,
+        _scores_of_rounds,
+        _run_rounds,
+    ),
+}
+"""By the ``kind`` of the recipe."""
