@@ -203,6 +203,14 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
         build(dataset(tmp_path / "a"), skip_corrupt=True)
 
 
+def test_labels_that_are_void_everywhere_have_no_points(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    cv2.imwrite(str(tmp_path / "labels" / "0.png"), np.full((24, 40), VOID, np.uint8))
+    first = build(dataset(tmp_path / "labels"), tmp_path / "index")
+    assert first.usable.tolist() == [0] and not first.pixels.any() and not len(first.points)
+    assert same(first, build(dataset(tmp_path / "labels"), tmp_path / "index"))
+
+
 def test_items_without_labels_are_not_usable(tmp_path: Path) -> None:
     write_labels(tmp_path / "a")
     data = dataset(tmp_path / "a")
