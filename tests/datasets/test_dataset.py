@@ -96,11 +96,14 @@ def test_objects_of_all_classes_have_numbers_of_their_own(tmp_path: Path) -> Non
     dataset, item = with_instances(tmp_path / "a.png", "cityscapes")
     assert dataset.has_instances(item)
     found = dataset.read_instances(item)
-    assert found is not None and found.dtype == np.uint16
-    np.testing.assert_array_equal(found, [[0, 0, 2, 3], [1, 1, 3, 0]])
+    assert found is not None and found.numbers.dtype == np.uint16
+    np.testing.assert_array_equal(found.numbers, [[0, 0, 2, 3], [1, 1, 3, 0]])
+    np.testing.assert_array_equal(SPACE.decode(found.labels), [[7, 26, 26, 26], [24, 24, 26, 33]])
     write_png(tmp_path / "a.png", np.array([[26 << 8, 26 << 8 | 3, 24 << 8 | 3]], np.uint16))
     dataset, item = with_instances(tmp_path / "a.png", "kitti")
-    np.testing.assert_array_equal(dataset.read_instances(item), [[0, 2, 1]])
+    found = dataset.read_instances(item)
+    assert found is not None
+    np.testing.assert_array_equal(found.numbers, [[0, 2, 1]])
 
 
 def test_files_that_nothing_reads_are_no_instances(tmp_path: Path) -> None:
@@ -112,7 +115,15 @@ def test_files_that_nothing_reads_are_no_instances(tmp_path: Path) -> None:
 def test_labels_that_are_read_as_those_of_another_space_keep_their_instances(tmp_path: Path) -> None:
     write_png(tmp_path / "a.png", np.array([[26000, 30001, 7]], np.uint16))  # a trailer is in no other space
     dataset, item = with_instances(tmp_path / "a.png", "cityscapes")
-    mapped = in_space(dataset, BUILTIN_SPACES["camvid11"], quiet=True)
-    np.testing.assert_array_equal(mapped.read_instances(mapped.items[0]), [[1, 2, 0]])
+    camvid = BUILTIN_SPACES["camvid11"]
+    mapped = in_space(dataset, camvid, quiet=True)
+    found = mapped.read_instances(mapped.items[0])
+    assert found is not None
+    np.testing.assert_array_equal(found.numbers, [[1, 2, 0]])
+    assert [camvid.classes[index].name for index in found.labels[0]] == ["car", "void", "road"]
+    again = in_space(mapped, SPACE, quiet=True)
+    found = again.read_instances(again.items[0])
+    assert found is not None
+    assert [SPACE.classes[index].name for index in found.labels[0]] == ["car", "unlabeled", "road"]
     with pytest.raises(UserError, match="30"):
-        replace(dataset, space=BUILTIN_SPACES["camvid11"]).read_instances(item)
+        replace(dataset, space=camvid).read_instances(item)

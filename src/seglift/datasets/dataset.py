@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -99,6 +99,19 @@ def note_unread_instances(items: Iterable[Item]) -> tuple[str, ...]:
     return (f"the instance files of {count} images are in an encoding that is not read here",) if count else ()
 
 
+class Instances(NamedTuple):
+    """The objects of an item.
+
+    Attributes:
+        labels: uint8 [H, W] space index that the instance file gives each pixel.
+        numbers: uint16 [H, W]: 1, 2, ..., no two objects alike whatever their class; 0 where a pixel belongs to no
+            single object.
+    """
+
+    labels: Array8
+    numbers: Array16
+
+
 @dataclass(frozen=True)
 class Dataset:
     """The images of one split.
@@ -116,6 +129,7 @@ class Dataset:
         instance_encoding: which of ``labels.instances.INSTANCE_READERS`` reads the items' instance files; None where
             none of them does.
         instance_space: label space of the instance files where it differs from that of the labels.
+        instance_table: index of ``space`` for each index of ``instance_space``; empty where there is one space.
     """
 
     name: str
@@ -128,6 +142,7 @@ class Dataset:
     problems: tuple[str, ...] = ()
     instance_encoding: str | None = None
     instance_space: LabelSpace | None = None
+    instance_table: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -136,18 +151,20 @@ class Dataset:
         """Whether :meth:`read_instances` has a file to read."""
         return item.instances is not None and self.instance_encoding in INSTANCE_READERS
 
-    def read_instances(self, item: Item) -> Array16 | None:
-        """Numbers of the objects of an item, uint16 [H, W]: 1, 2, ..., no two objects alike whatever their class.
-
-        0 is where a pixel belongs to no single object. None where there is no file that can be read, see
-        :meth:`has_instances`.
+    def read_instances(self, item: Item) -> Instances | None:
+        """The objects of an item; None where there is no file that can be read, see :meth:`has_instances`.
 
         Raises:
             UserError: the file cannot be read, or has ids that the label space lacks.
         """
         if item.instances is None or self.instance_encoding not in INSTANCE_READERS:
             return None
-        raw, number = INSTANCE_READERS[self.instance_encoding](item.instances, self.instance_space or self.space)
+        space = self.instance_space or self.space
+        raw, number = INSTANCE_READERS[self.instance_encoding](item.instances, space)
+        index = space.encode(raw, str(item.instances))
+        if self.instance_table:
+            index = np.array(self.instance_table, np.uint8)[index]
         found = find_distinct((raw.astype(np.int32) << 16) | number)
         single = (found.values & 0xFFFF) > 0
-        return found.spread(np.where(single, np.cumsum(single), 0).astype(np.uint16)).astype(np.uint16, copy=False)
+        numbers = found.spread(np.where(single, np.cumsum(single), 0).astype(np.uint16))
+        return Instances(index, numbers.astype(np.uint16, copy=False))

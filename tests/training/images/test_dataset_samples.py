@@ -122,6 +122,23 @@ def test_instances_are_read_where_they_are_asked_for(dataset, tmp_path):
     assert samples.fingerprint() != before[1]
 
 
+def test_pixels_of_another_class_than_the_label_are_of_no_object(dataset, tmp_path, capsys):
+    values = np.ones((4, 6), np.uint16)
+    values[1:3, 2:4], values[0] = 1000, 9
+    values[1, 2] = 0
+    Image.fromarray(values).save(tmp_path / "instances.png")
+    label = np.ones((4, 6), np.uint8)
+    label[2, 3] = 9  # void for the label, an object for the instances
+    Image.fromarray(label).save(tmp_path / "0_label.png")
+    samples = DatasetSamples([with_instances(dataset, tmp_path / "instances.png")], instances=True)
+    expected = np.zeros((4, 6), np.uint16)
+    expected[1, 3] = expected[2, 2] = 1
+    for _ in range(2):
+        np.testing.assert_array_equal(samples[0].instances, expected)
+    told = capsys.readouterr().err
+    assert told.count("warning: ") == 1 and "instances.png has another class than its label at 8 pixels" in told
+
+
 def test_instances_of_another_size_are_the_users_error(dataset, tmp_path):
     Image.fromarray(np.zeros((4, 5), np.uint16)).save(tmp_path / "instances.png")
     with pytest.raises(UserError, match=r"instances\.png is not of the size"):

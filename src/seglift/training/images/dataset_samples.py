@@ -33,7 +33,8 @@ class DatasetSamples(Sequence[Sample]):
         skip_corrupt: a file that lists the images of unreadable items, one a line. Asked for by its number, an item
             that can't be read gives the next that can; :meth:`find` substitutes nothing. None: an unreadable item is
             an error.
-        instances: read the objects of the items, too, where there are instance files.
+        instances: read the objects of the items, too, where there are instance files. A pixel of which these give
+            another evaluated class than the label is of no object; that there are such pixels is said once.
 
     Raises:
         UserError: a dataset has no labelled item.
@@ -41,6 +42,7 @@ class DatasetSamples(Sequence[Sample]):
 
     def __init__(self, datasets: Sequence[Dataset], skip_corrupt: Path | None = None, instances: bool = False) -> None:
         self.skip_corrupt, self.instances = skip_corrupt, instances
+        self._told = False
         self._places: list[tuple[Dataset, Item]] = []
         self._numbers: list[dict[int, int]] = []
         for dataset in datasets:
@@ -83,7 +85,7 @@ class DatasetSamples(Sequence[Sample]):
         """
         dataset, item = self._places[number]
         try:
-            return _read(dataset, item, self.instances)
+            return self._read(dataset, item)
         except UserError as error:
             if self.skip_corrupt is None:
                 raise with_advice(error) from error
@@ -117,6 +119,32 @@ class DatasetSamples(Sequence[Sample]):
             parts.append((dataset.space.name, item.name, *map(self._fingerprint, sources)))
         return fingerprint_values(parts)
 
+    def _read(self, dataset: Dataset, item: Item) -> Sample:
+        if item.label is None:
+            raise ValueError(f"{item.name} has no label")
+        image, label = item.image.read(), dataset.space.to_train(item.label.read())
+        if label.shape != image.shape[:2]:
+            raise UserError(
+                f"{item.label} is {label.shape[1]}x{label.shape[0]}, its image is {image.shape[1]}x{image.shape[0]};"
+                " expected one size: correct or remove it"
+            )
+        weight = None
+        if item.confidence is not None:
+            weight = (read_gray(item.confidence) / np.float32(255)).astype(np.float32)
+            _check_size(item.confidence, weight, item, label)
+        instances = dataset.read_instances(item) if self.instances else None
+        if instances is None:
+            return Sample(image, label, weight)
+        _check_size(item.instances, instances.numbers, item, label)
+        differs = dataset.space.to_train(instances.labels) != label
+        if differs.any() and not self._told:
+            self._told = True
+            say(
+                f"warning: {item.instances} has another class than its label at {np.count_nonzero(differs)} pixels, as"
+                " may others; such pixels teach their label's class alone, `seglift check` lists the files"
+            )
+        return Sample(image, label, weight, instances=np.where(differs, 0, instances.numbers).astype(np.uint16))
+
     def _fingerprint(self, source: str | Callable[[], str]) -> str:
         try:
             return source if isinstance(source, str) else source()
@@ -139,25 +167,6 @@ def _list_once(file: Path, line: str) -> bool:
         with file.open("a", encoding="utf-8") as lines:
             lines.write(f"{line}\n")
     return line not in known
-
-
-def _read(dataset: Dataset, item: Item, with_instances: bool) -> Sample:
-    if item.label is None:
-        raise ValueError(f"{item.name} has no label")
-    image, label = item.image.read(), dataset.space.to_train(item.label.read())
-    if label.shape != image.shape[:2]:
-        raise UserError(
-            f"{item.label} is {label.shape[1]}x{label.shape[0]}, its image is {image.shape[1]}x{image.shape[0]};"
-            " expected one size: correct or remove it"
-        )
-    weight = None
-    if item.confidence is not None:
-        weight = (read_gray(item.confidence) / np.float32(255)).astype(np.float32)
-        _check_size(item.confidence, weight, item, label)
-    instances = dataset.read_instances(item) if with_instances else None
-    if instances is not None:
-        _check_size(item.instances, instances, item, label)
-    return Sample(image, label, weight, instances=instances)
 
 
 def _check_size(file: Path | None, values: NDArray[Any], item: Item, label: Array8) -> None:

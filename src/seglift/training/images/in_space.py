@@ -35,4 +35,11 @@ def in_space(dataset: Dataset, space: LabelSpace, quiet: bool = False) -> Datase
     items = tuple(
         replace(item, label=None if item.label is None else MappedLabel(item.label, table)) for item in dataset.items
     )
-    return replace(dataset, space=space, items=items, instance_space=dataset.instance_space or own)
+    before = dataset.instance_table or range(len(table))
+    return replace(
+        dataset,
+        space=space,
+        items=items,
+        instance_space=dataset.instance_space or own,
+        instance_table=tuple(table[index] for index in before),
+    )

@@ -15,6 +15,7 @@ from seglift.datasets.dataset import Dataset, Item, LabelFile, Source
 from seglift.datasets.derived import IndexedLabel
 from seglift.labels.image_file import open_image_file
 from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelClass, LabelSpace
+from seglift.workflows.check.instances import look_at_instances
 
 OFFSETS = tuple(offset for offset in range(-10, 11) if offset != 0)
 
@@ -31,6 +32,8 @@ class Found:
         unknown: pixels of each id that the space lacks, with the label's name.
         unreadable: messages about files that cannot be read.
         sizes: messages about files whose size is not the image's.
+        objects: how many single objects its instance file has; None without one that can be read.
+        contradictions: messages about what the instance file says against the label.
         offsets: at which offsets there is a neighbour.
     """
 
@@ -40,17 +43,20 @@ class Found:
     label: str
     unreadable: tuple[str, ...]
     sizes: tuple[str, ...]
+    objects: int | None
+    contradictions: tuple[str, ...]
     offsets: tuple[int, ...]
 
 
 def look_at(dataset: Dataset, item: Item) -> Found:
-    """Reads one item's image and label, each once, and the headers of what lies beside them."""
+    """Reads one item's image, label and instances, each once, and the header of its confidence map."""
     unreadable: list[str] = []
     wrong_sizes: list[str] = []
     image = _read(item.image, unreadable)
     size = None if image is None else _size(image)
     pixels: NDArray[np.int64] | None = None
     unknown: dict[int, int] = {}
+    label: Array8 | None = None
     if item.label is not None:
         label, unknown = _read_label(item.label, unreadable)
         if label is not None:
@@ -58,15 +64,28 @@ def look_at(dataset: Dataset, item: Item) -> Found:
             pixels = _count(label)[: dataset.space.num_indices]
     # A label that is resized while it is read has companions of another size.
     expected = size if item.label is None or _file_of(item.label) is item.label else None
-    for path in (item.instances, item.confidence):
-        if path is not None:
-            try:
-                width, height = open_image_file(path).image.size
-                wrong_sizes += _compare(str(path), (height, width), expected)
-            except UserError as error:
-                unreadable.append(str(error))
+    instances = look_at_instances(dataset, item, None if unknown else label)
+    if instances.size is not None:
+        wrong_sizes += _compare(str(item.instances), instances.size, expected)
+    unreadable += [instances.unreadable] if instances.unreadable else []
+    if item.confidence is not None:
+        try:
+            width, height = open_image_file(item.confidence).image.size
+            wrong_sizes += _compare(str(item.confidence), (height, width), expected)
+        except UserError as error:
+            unreadable.append(str(error))
     offsets = tuple(offset for offset in OFFSETS if dataset.neighbour(item, offset) is not None)
-    return Found(size, pixels, unknown, str(item.label), tuple(unreadable), tuple(wrong_sizes), offsets)
+    return Found(
+        size,
+        pixels,
+        unknown,
+        str(item.label),
+        tuple(unreadable),
+        tuple(wrong_sizes),
+        instances.objects,
+        instances.contradictions,
+        offsets,
+    )
 
 
 def _read(source: Source, unreadable: list[str]) -> Array8 | None:

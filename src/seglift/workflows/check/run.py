@@ -40,6 +40,8 @@ class SplitCheck:
         unknown: ids that the space lacks.
         unreadable: messages about files that cannot be read.
         sizes: messages about files whose size is not their image's, and images whose size is not their clip's.
+        objects: single objects of each instance file that could be read.
+        contradictions: messages about instance files that contradict their label.
         neighbours: number of items that have a neighbour at each offset -10..-1, 1..10.
         image_sizes: number of images of each height and width.
         clip_sizes: height and width of the first image of each clip.
@@ -51,6 +53,8 @@ class SplitCheck:
     unknown: dict[int, UnknownId] = field(default_factory=dict)
     unreadable: list[str] = field(default_factory=list)
     sizes: list[str] = field(default_factory=list)
+    objects: list[int] = field(default_factory=list)
+    contradictions: list[str] = field(default_factory=list)
     neighbours: dict[int, int] = field(default_factory=lambda: dict.fromkeys(OFFSETS, 0))
     image_sizes: Counter[Size] = field(default_factory=Counter)
     clip_sizes: dict[str, Size] = field(default_factory=dict)
@@ -69,6 +73,13 @@ class SplitCheck:
         """Names of the items without a label; a split may be labelled in part, so that they are no problem."""
         return [item.name for item in self.dataset.items if item.label is None]
 
+    @property
+    def without_instances(self) -> list[str]:
+        """Names of the labelled items without instance file, where others have one; they are no problem either."""
+        labelled = [item for item in self.dataset.items if item.label is not None]
+        missing = [item.name for item in labelled if item.instances is None]
+        return missing if len(missing) < len(labelled) else []
+
     def add(self, item: Item, found: Found) -> None:
         """Takes up what one item shows."""
         if found.size is not None:
@@ -86,6 +97,9 @@ class SplitCheck:
             seen.files += 1
         self.unreadable += found.unreadable
         self.sizes += found.sizes
+        self.contradictions += found.contradictions
+        if found.objects is not None:
+            self.objects.append(found.objects)
         for offset in found.offsets:
             self.neighbours[offset] += 1
 
@@ -95,6 +109,7 @@ class SplitCheck:
             "unreadable files": len(self.unreadable),
             "files of another size than their image or clip": len(self.sizes),
             "unknown ids": len(self.unknown),
+            "contradictions of labels and instances": len(self.contradictions),
         }
         phrases = [f"{what}: {count}" for what, count in counts.items() if count]
         return phrases + [problem.split(":")[0] for problem in self.dataset.problems]
@@ -128,7 +143,7 @@ class DatasetCheck:
 def check_dataset(
     name: str, root: Path, splits: Sequence[str] = (), options: Mapping[str, object] | None = None, quiet: bool = False
 ) -> DatasetCheck:
-    """Reads every image and label of the splits once, in threads.
+    """Reads every image, label and instance file of the splits once, in threads.
 
     Args:
         name: of ``catalogue.DATASETS``.

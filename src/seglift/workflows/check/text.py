@@ -43,9 +43,11 @@ def _format_split(name: str, check: SplitCheck) -> str:
     lines = [f"{name} {dataset.split}: {len(dataset)} images, {check.labelled} of them with label"]
     lines.append(f"sizes: {', '.join(sizes) or 'none known'}")
     lines.append(f"neighbours: {_neighbours(check)}")
-    lines += [
-        f"note: {note}" for note in (*dataset.notes, count_note(check.unlabelled, "images without a label")) if note
-    ]
+    if check.objects:
+        lines.append(f"instances: {sum(check.objects)} objects in {len(check.objects)} files")
+    missing = count_note(check.unlabelled, "images without a label")
+    single = count_note(check.without_instances, "labels without an instance file")
+    lines += [f"note: {note}" for note in (*dataset.notes, missing, single) if note]
     lines += _problem_lines(check)
     if check.pixels.any():
         header = ("class", "id", "train id", "% of pixels", "images")
@@ -69,6 +71,7 @@ def _problem_lines(check: SplitCheck) -> list[str]:
     lines += _listed(
         "unknown id", [f"{value}: {seen.pixels} px in {seen.files} files, first {seen.first}" for value, seen in ids]
     )
+    lines += _listed("contradiction", check.contradictions)
     return lines or ["problems: none"]
 
 
@@ -121,6 +124,12 @@ def _split_as_json(check: SplitCheck) -> dict[str, Any]:
         "left_out": list(check.dataset.problems),
         "unreadable": check.unreadable,
         "other_size": check.sizes,
+        "instances": {
+            "files": len(check.objects),
+            "objects": sum(check.objects),
+            "without": check.without_instances,
+            "contradictions": check.contradictions,
+        },
         "unknown_ids": {
             str(value): {"pixels": seen.pixels, "files": seen.files, "first": seen.first}
             for value, seen in sorted(check.unknown.items())
