@@ -2,6 +2,7 @@
 
     python benchmarks/label_speed.py [--frames 41] [--repeats 5] [--presets medium fast] [--memory 100 1000]
     python benchmarks/label_speed.py --presets --methods motion inpaint refine --model RUN [--refiner RUN] --frames 21
+    python benchmarks/label_speed.py --presets --methods refine --model RUN --motion raft:FILE --direction forward
 
 A clip of $SEGLIFT_DATA/camvid/dense_a is enlarged to 2048x1024 in a temporary folder. The bare serial sum is what no
 labelling can do without, one call after the other: decode each frame, one DIS flow each way per adjacent pair, the
@@ -122,7 +123,8 @@ def measure_speed(folder: Path, presets: list[str], repeats: int, threads: int) 
 
 def measure_methods(folder: Path, given: argparse.Namespace) -> None:
     """Prints frames/s and peak memory of each method, and of refine with a trained network where one is given."""
-    ways = {method: ["--method", method] for method in given.methods}
+    shared = ["--motion", given.motion, "--direction", given.direction, "--device", given.device]
+    ways = {method: ["--method", method, *shared] for method in given.methods}
     for method in set(ways) - {"motion"}:
         ways[method] += ["--model", given.model]
     if given.refiner is not None:
@@ -160,6 +162,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="*", default=[], choices=("motion", "semantic", "inpaint", "refine"))
     parser.add_argument("--model", help="a trained model, for --methods other than motion")
     parser.add_argument("--refiner", help="a refiner trained for that model, for --methods refine")
+    parser.add_argument("--motion", default="dis", help="for --methods, as of seglift label")
+    parser.add_argument("--direction", default="both", help="the same")
+    parser.add_argument("--device", default="auto", help="the same")
     parser.add_argument("--bare", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.bare:

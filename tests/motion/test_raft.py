@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.error import URLError
 
@@ -69,6 +70,16 @@ def test_the_flow_is_on_the_target_and_samples_the_source():
     assert flow.shape == (2, 2, 100, 130)  # the last update, padding cut off
     assert flow[1, :, 99, 129].tolist() == [129.0, 99.0]
     assert flow[0, :, 0, 0].tolist() == [0.0, 0.0]
+
+
+def test_calls_from_several_threads_are_those_of_one(small: torch.nn.Module):
+    estimator = RaftFlow(small, updates=2)
+    pairs = [torch.rand(2, 1, 3, 128, 128, generator=torch.Generator().manual_seed(n)) for n in range(6)]
+    alone = [estimator(*pair) for pair in pairs]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda pair: estimator(*pair), pairs))
+    for expected, found in zip(alone, together, strict=True):
+        assert torch.equal(expected, found)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from http.client import HTTPException
 from pathlib import Path
 from pickle import UnpicklingError
@@ -32,6 +33,7 @@ class RaftFlow:
         self.network = network.eval().to(device)
         self.device = torch.device(device)
         self.updates = updates
+        self._lock = threading.Lock()  # torchvision's RAFT keeps the correlations of its call in itself
 
     @classmethod
     def published(cls, size: str, device: torch.device | str = "cpu") -> RaftFlow:
@@ -79,7 +81,9 @@ class RaftFlow:
             )
         height, width = source.shape[-2:]
         # RAFT gives the flow on its first image that samples the second.
-        flow: Tensor = self.network(self._prepare(target), self._prepare(source), num_flow_updates=self.updates)[-1]
+        first, second = self._prepare(target), self._prepare(source)
+        with self._lock:
+            flow: Tensor = self.network(first, second, num_flow_updates=self.updates)[-1]
         return flow[..., :height, :width].to(source.device, torch.float32).clone()
 
     def _prepare(self, image: Tensor) -> Tensor:
