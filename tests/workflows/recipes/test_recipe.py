@@ -20,6 +20,7 @@ from seglift.propagation.cycle import ReturnConfig
 from seglift.training.sampling.source_shares import resolve_quotas
 from seglift.training.starts.pretrained_encoder import pretrained_encoder
 from seglift.training.starts.same_network import check_same_network
+from seglift.workflows.naive_student.recipe import SelftrainRecipe
 from seglift.workflows.recipes.overrides import parse_overrides, parse_roots, with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe, plain_values, read_yaml
 from seglift.workflows.study.recipe import read_study
@@ -52,6 +53,13 @@ def test_what_is_written_beside_the_weights_reads_back_as_the_same_recipe():
         {**LEAST, "val": {"dataset": "camvid", "split": "val"}, "crop": [64, 80], "fit": {"betas": [0.8, 0.9]}}
     )
     assert parse(yaml.safe_load(yaml.safe_dump(plain_values(recipe)))) == recipe
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_impossible_values_of_a_part_that_may_be_null(number):
+    values = {"teacher": {}, "student": {}, "labelled": [{"dataset": "a"}], "unlabelled": [{"dataset": "b"}]}
+    with pytest.raises(UserError, match=rf"^x\.yaml: fine_tune.learning_rate_factor is {number}\.0, expected above 0$"):
+        parse_recipe({**values, "fine_tune": {"learning_rate_factor": number}}, SelftrainRecipe, "x.yaml")
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,17 @@ def parse_recipe(data: Mapping[str, Any], kind: type[T], where: str) -> T:
             parsed = parser.parse_object({"recipe": dict(data)})
             made: T = parser.instantiate_classes(parsed).recipe
     except (ArgumentError, TypeError, ValueError) as error:
+        reason = _reason_of_union(str(error))
+        if reason is not None:
+            raise UserError(f"{where}: {reason}") from error
         text = " ".join(str(error).split()).replace("recipe.", "").replace("Parser key ", "")
         raise UserError(f"{where}: {text}; correct the recipe") from error
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
     return made
+
+
+def _reason_of_union(text: str) -> str | None:
+    """What the dataclass of an optional part refused, which the parser tells beside that null would do."""
+    found = [line.strip().removeprefix("- ") for line in text.splitlines() if line.strip().startswith("- ")]
+    return next((line for line in found if "<class" not in line), None) if "Union subtypes" in text else None
