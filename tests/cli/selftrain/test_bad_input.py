@@ -31,7 +31,7 @@ PAIR = [{"dataset": "folder", "name": "town", "options": {"every": 3, "first": 1
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"rounds": 0}, "rounds is 0"),
+        ({"rounds": -1}, "rounds is -1"),
         ({"round": 2}, "unknown name round; did you mean rounds?"),
         ({"teacher": None}, "teacher is null"),
         ({"labelled": []}, "labelled is empty"),
@@ -139,6 +139,33 @@ def test_an_unreadable_frame_is_named_or_left_out(write, selftrain, town, tmp_pa
     pseudo = out / "seed_0" / "round_1" / "pseudo"
     assert "clip1/02.png" in (pseudo / "skipped.txt").read_text()
     assert len((pseudo / "manifest.jsonl").read_text().splitlines()) == 11
+
+
+def test_an_unreadable_label_leaves_out_the_frames_of_its_clip(write, selftrain, town, tmp_path, capsys):
+    own, out = tmp_path / "own", tmp_path / "out"
+    shutil.copytree(town, own)
+    (own / "labels" / "train" / "clip1" / "01.png").write_bytes(b"x")
+    recipe = write(rounds=1, fine_tune=None)
+    words = ["selftrain", str(recipe), "--root", f"town={own}", "--out", str(out), "--device", "cpu"]
+    assert main(words) == 2
+    assert "clip1/01.png is no image" in capsys.readouterr().err
+    assert main([*words, "--skip-corrupt"]) == 0
+    pseudo = out / "seed_0" / "round_1" / "pseudo"
+    assert len((pseudo / "skipped.txt").read_text().splitlines()) == 3
+    assert len((pseudo / "manifest.jsonl").read_text().splitlines()) == 9
+
+
+def test_one_name_for_two_places(write, town, tmp_path, capsys):
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(town, elsewhere)
+    path = write(
+        labelled=[{**TOWN, "root": str(town)}],
+        unlabelled=[{**TOWN, "root": str(town)}],
+        test={**TOWN, "split": "val", "root": str(elsewhere)},
+    )
+    assert main(["selftrain", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert f"sources called town lie at {town} and at {elsewhere}" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_recipes_of_other_commands(write, training, error, tmp_path, capsys, monkeypatch):

@@ -7,6 +7,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from seglift.base.errors import UserError
 from seglift.datasets.folder import open_folder
 from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.labels.space_file import space_to_data
@@ -63,3 +64,26 @@ def test_another_choice_takes_its_place(town, tmp_path):
     write_human_labels(out, chosen(town, 2))
     assert [item.name for item in open_folder(out).items] == ["a_2"]
     assert not (out / "labels" / "train" / "a_0.png").exists()
+
+
+def test_labels_and_instances_that_cannot_be_read(town, tmp_path, capsys):
+    root, out = tmp_path / "town", tmp_path / "out"
+    (root / "labels/train/a/0.png").write_bytes(b"x")
+    Image.fromarray(np.zeros((3, 6), np.uint16)).save(root / "instances/train/a/1.png")
+    with pytest.raises(UserError, match=r"a/0\.png is no image.*--skip-corrupt leaves such images out"):
+        write_human_labels(out, chosen(town, 0, 2))
+    with pytest.raises(UserError, match=r"instances/train/a/1\.png is not of the size of .*labels/train/a/1\.png"):
+        write_human_labels(out, chosen(town, 1, 2))
+    write_human_labels(out, chosen(town, 0, 1, 2), skip_corrupt=True)
+    assert [item.name for item in open_folder(out).items] == ["a_2"]
+    assert len((out / "skipped.txt").read_text().splitlines()) == 2
+    assert "unreadable labels left out: 2" in capsys.readouterr().err
+    with pytest.raises(UserError, match="none of the 2 labels of folder can be read"):
+        write_human_labels(out, chosen(town, 0, 1), skip_corrupt=True)
+
+
+def test_instances_that_nobody_needs_are_not_read(town, tmp_path):
+    (tmp_path / "town/instances/train/a/0.png").write_bytes(b"x")
+    write_human_labels(tmp_path / "out", chosen(town, 0), instances=False)
+    (item,) = open_folder(tmp_path / "out").items
+    assert item.instances is None and item.confidence is not None

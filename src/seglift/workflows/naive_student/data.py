@@ -132,11 +132,19 @@ def open_sources(recipe: SelftrainRecipe, roots: Mapping[str, Path]) -> Sources:
     """Opens every source; reads no label.
 
     Raises:
-        UserError: it is not said where one lies, a folder is missing or is not of its data set, or a labelled source
-            has no label.
+        UserError: it is not said where one lies, two of one name lie apart, a folder is missing or is not of its data
+            set, or a labelled source has no label.
     """
     check_roots(roots, {source.called for source in recipe.sources})
-    places = {source.called: root_of(source.called, source.root, roots) for source in recipe.sources}
+    places: dict[str, Path] = {}
+    for source in recipe.sources:
+        root = root_of(source.called, source.root, roots)
+        other = places.setdefault(source.called, root)
+        if other != root:
+            raise UserError(
+                f"sources called {source.called} lie at {other} and at {root}, expected one place for a name; give one"
+                " of them another name"
+            )
     labelled = tuple(_open(source, places[source.called]) for source in recipe.labelled)
     for source, dataset in zip(recipe.labelled, labelled, strict=True):
         if all(item.label is None for item in dataset.items):

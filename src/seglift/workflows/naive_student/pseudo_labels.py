@@ -174,7 +174,7 @@ def make_pseudo_labels(
     if skipped:
         say(f"unreadable frames left out: {len(skipped)}, listed in {folder / SKIPPED_NAME}")
     entries = ((frame, done[name]) for name, frame in wanted.items() if name in done)
-    output.finish((_line(frame, entry) for frame, entry in entries), skipped, {"frames": len(done)})
+    output.finish((_line(frame, entry) for frame, entry in entries), sorted(skipped), {"frames": len(done)})
 
 
 def _label(
@@ -186,13 +186,13 @@ def _label(
     skipped: list[str],
 ) -> None:
     """Labels ``frames`` and adds their entries; an unreadable one is listed, or an error."""
-    total, skips = len(frames) + len(entries), teacher.labelling.skip_corrupt
+    total = len(frames) + len(entries)
     with (
         torch.inference_mode(),
         ProgressBar(total, "labelling", "frames", len(entries)) as bar,
         FrameWriter(output, entries, bar, Timing()) as writer,
     ):
-        for frame, image in zip(frames, _images(frames, skips, skipped), strict=True):
+        for frame, image in zip(frames, _images(frames, teacher.labelling, skipped), strict=True):
             if image is None:
                 bar.advance()
                 continue
@@ -201,12 +201,16 @@ def _label(
             writer.submit(frame.name, result, {"key": keys[frame.name]})
 
 
-def _images(frames: Sequence[Frame], skips: bool, skipped: list[str]) -> Iterator[Array8 | None]:
+def _images(frames: Sequence[Frame], labelling: Labelling, skipped: list[str]) -> Iterator[Array8 | None]:
+    """Pictures of the frames; None, once it is listed, of one that cannot be read or whose clip's label cannot."""
+
     def read(frame: Frame) -> Array8 | None:
         try:
-            return frame.source.read()
+            image = frame.source.read()
+            labelling.void.check((image.shape[0], image.shape[1]), frame.annotated, str(frame.source))
+            return image
         except UserError as error:
-            if not skips:
+            if not labelling.skip_corrupt:
                 raise
             skipped.append(str(error))
             return None

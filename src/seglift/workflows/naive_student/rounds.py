@@ -142,7 +142,7 @@ class _Seed:
     def _choose(self, labels: HumanLabels) -> Stage:
         folder = self._subset(labels)
         title = f"{len(labels.items)} of {labels.labelled} human labels of {labels.source.called}, seed {self.seed}"
-        work = partial(write_human_labels, folder, labels)
+        work = partial(write_human_labels, folder, labels, self.plan.labelling.instances, self.options.skip_corrupt)
         return Stage(self._name(folder), title, labels.fingerprint(), (folder / MANIFEST_NAME,), work, _nothing)
 
     def _teach(self) -> tuple[Stage, str | Path]:

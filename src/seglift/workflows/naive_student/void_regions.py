@@ -62,15 +62,22 @@ class VoidRegions:
         Raises:
             UserError: the annotated frame cannot be read or is of another size.
         """
+        self.check((raw.shape[0], raw.shape[1]), annotated, where)
         if annotated is None or not self.apply_to(annotated.space):
             return raw
         inside, ids = self._read(annotated)
-        if inside.shape != raw.shape:
-            raise UserError(
-                f"{annotated.label} is {inside.shape[1]}x{inside.shape[0]}, {where} of the same clip is"
-                f" {raw.shape[1]}x{raw.shape[0]}; expected one size: resize one, or set void_classes to []"
-            )
         return np.where(inside, ids, raw)
+
+    def check(self, size: tuple[int, int], annotated: Annotated | None, where: str) -> None:
+        """Whether :meth:`write` can write the regions into labels of this height and width; raises as it does."""
+        if annotated is None or not self.apply_to(annotated.space):
+            return
+        height, width = self._read(annotated)[0].shape
+        if (height, width) != size:
+            raise UserError(
+                f"{annotated.label} is {width}x{height}, {where} of the same clip is {size[1]}x{size[0]};"
+                " expected one size: resize one, or set void_classes to []"
+            )
 
     def _regions(self, annotated: Annotated) -> tuple[np.ndarray, Array8]:
         """Where the regions are, bool [H, W], and the raw ids there, uint8 [H, W]."""
