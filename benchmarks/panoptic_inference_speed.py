@@ -25,7 +25,7 @@ from torch import Tensor
 
 from seglift.inference.panoptic.centres import find_centres
 from seglift.inference.panoptic.classes import look_up, most_likely, void_small_stuff
-from seglift.inference.panoptic.grouping import join_centres, nearest_centre
+from seglift.inference.panoptic.grouping import join_centres, nearest_in_grid, nearest_of_all
 from seglift.inference.panoptic.segments import decode_panoptic
 from seglift.inference.panoptic.settings import PanopticSettings
 from seglift.inference.panoptic.voting import mean_probability, vote
@@ -36,8 +36,6 @@ HEIGHT, WIDTH = 1024, 2048
 SPACE = get_space("cityscapes")
 SETTINGS = PanopticSettings()
 BUDGET = 1.0
-PAIRS = 1 << 24
-"""Distances between points and centres that are held at a time where all are computed."""
 
 
 def draw_output(count: int, device: torch.device) -> PanopticOutput:
@@ -92,11 +90,12 @@ def ways_of_grouping(output: PanopticOutput) -> dict[str, Callable[[], Tensor]]:
         found = cKDTree(centres.cpu().numpy()).query(points.cpu().numpy())[1]
         return torch.from_numpy(found).to(points.device)
 
-    def all_pairs() -> Tensor:
-        parts = torch.split(points, PAIRS // len(centres))
-        return torch.cat([(part[:, None] - centres).square().sum(2).argmin(1) for part in parts])
-
-    ways = {"grid": lambda: nearest_centre(points, centres, (HEIGHT, WIDTH)), "tree": tree, "all pairs": all_pairs}
+    near = centres.to(points.dtype)
+    ways = {
+        "grid": lambda: nearest_in_grid(points, near, (HEIGHT, WIDTH)),
+        "tree": tree,
+        "all pairs": lambda: nearest_of_all(points, near),
+    }
     distances = [(points - centres[way()]).square().sum(1).sqrt() for way in ways.values()]
     if not all(torch.allclose(found, distances[0], atol=1e-3) for found in distances):
         raise ValueError("the ways of grouping find centres that are not equally near")
@@ -143,7 +142,8 @@ def main() -> int:
             print(f"  {name}: {1e3 * value:.1f} ms, {value / total:.0%}")
         print(f"  files' ids, checks and the rest: {1e3 * (total - sum(times.values())):.1f} ms")
         ways = take_turns(ways_of_grouping(output), options.repeats, device)
-        worst = max(worst, ways["grid"] / ways["tree"])
+        ours = "grid" if device.type == "cpu" else "all pairs"
+        worst = max(worst, ways[ours] / ways["tree"])
         print("  grouping: " + ", ".join(f"{name} {1e3 * value:.1f} ms" for name, value in ways.items()))
     print(f"grouping takes at most {worst:.2f} of the tree's time (budget {BUDGET:.0f})")
     return int(worst > BUDGET)

@@ -86,3 +86,24 @@ def test_image_keeps_its_colours():
 )
 def test_thumbnail_size(size, small):
     assert layers.thumbnail_size(*size, 640) == small
+
+
+def test_an_object_has_one_colour_within_a_line_and_none_is_clear():
+    objects = np.zeros((12, 16), np.int32)
+    objects[2:10, 1:7] = 26 << 16 | 1
+    objects[2:10, 7:15] = 26 << 16 | 2
+    uri = layers.objects_uri(objects, (12, 16))
+    picture = np.array(opened(uri, "image/png").convert("RGBA"))
+    assert not picture[objects == 0, 3].any() and picture[objects > 0, 3].all()
+    assert (picture[2:10, (1, 6, 7, 14), :3] == 0).all()
+    first, second = (
+        np.unique(picture[3:9, columns, :3].reshape(-1, 3), axis=0) for columns in (slice(2, 6), slice(8, 14))
+    )
+    assert len(first) == len(second) == 1 and np.abs(first.astype(int) - second).sum() > 100
+
+
+def test_colours_of_objects_differ():
+    colors = np.array(layers.object_colors())
+    assert len(colors) == layers.OBJECT_COLORS and (colors.max(1) > 60).all()
+    following = np.abs(np.diff(colors.astype(int), axis=0)).sum(1)
+    assert following.min() > 100 and len(np.unique(colors, axis=0)) == len(colors)

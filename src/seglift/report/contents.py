@@ -162,17 +162,19 @@ class ReportSummary:
 
 @dataclass(frozen=True)
 class MethodLayers:
-    """Pictures of one method for one frame, each uint8 [H, W], any equal size.
+    """Pictures of one method for one frame, each uint8 [H, W] if nothing else is said, any equal size.
 
     Attributes:
         labels: space index.
         confidence: 0..255 = 0..1, as in ``OUT/confidence``.
         provenance: 0..5, as in ``OUT/provenance`` (the order of ``PROVENANCE_NAMES``).
+        objects: int32 [H, W], the same value for the same object in all frames, 0 where there is none.
     """
 
     labels: Array8
     confidence: Array8 | None = None
     provenance: Array8 | None = None
+    objects: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import colorsys
 import io
 import zlib
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
@@ -27,6 +29,8 @@ PROVENANCE_COLORS: tuple[Color, ...] = (
     (96, 96, 96),
 )
 ERROR_COLORS: tuple[Color, ...] = ((0, 0, 0), (255, 45, 85), (128, 128, 128))
+OBJECT_COLORS = 48
+"""Objects whose numbers differ by a multiple of it have one colour."""
 _CONFIDENCE_STOPS = np.array(((255, 238, 120), (250, 165, 45), (214, 70, 90), (112, 30, 118), (22, 14, 58)), np.float64)
 
 
@@ -90,6 +94,30 @@ def errors_uri(labels: Array8, truth: Array8, space: LabelSpace, size: tuple[int
     kind = (space.to_train(labels) != expected).astype(np.uint8)
     kind[expected == IGNORE_TRAIN_ID] = 2
     return _palette_uri(cv2.resize(kind, size[::-1], interpolation=cv2.INTER_NEAREST), ERROR_COLORS, clear=0)
+
+
+def object_colors() -> tuple[Color, ...]:
+    """:data:`OBJECT_COLORS` colours, neighbours far apart: hues a golden angle apart, at three lightnesses."""
+    found = []
+    for number in range(OBJECT_COLORS):
+        hue, light = number * 0.381966 % 1.0, (0.42, 0.58, 0.72)[number % 3]
+        red, green, blue = (round(255 * channel) for channel in colorsys.hls_to_rgb(hue, light, 0.85))
+        found.append((red, green, blue))
+    return tuple(found)
+
+
+def objects_uri(objects: NDArray[np.int32], size: tuple[int, int]) -> str:
+    """Objects int32 [H, W], 0 = none (clear), as a palette PNG: a colour for each, a black line around it."""
+    small = cv2.resize(objects, size[::-1], interpolation=cv2.INTER_NEAREST)
+    values = np.where(small > 0, small % OBJECT_COLORS + 2, 0).astype(np.uint8)
+    right, below = small[:, 1:] != small[:, :-1], small[1:] != small[:-1]
+    edge = np.zeros(small.shape, bool)
+    edge[:, 1:] |= right
+    edge[:, :-1] |= right
+    edge[1:] |= below
+    edge[:-1] |= below
+    values[edge & (small > 0)] = 1
+    return _palette_uri(values, ((0, 0, 0), (0, 0, 0), *object_colors()), clear=0)
 
 
 def _palette_uri(values: Array8, colors: Sequence[Color], clear: int | None = None) -> str:

@@ -34,6 +34,7 @@ from seglift.report.layers import (
     errors_uri,
     image_uri,
     labels_uri,
+    objects_uri,
     thumbnail_size,
 )
 from seglift.report.selection import Selection, frames_to_label, select_frames
@@ -182,5 +183,7 @@ def _pictures(frame: ReportFrame, summary: ReportSummary, colors: tuple[Color, .
             yield f"confidence.{number}", confidence_uri(layers.confidence, size)
         if layers.provenance is not None:
             yield f"provenance.{number}", labels_uri(layers.provenance, PROVENANCE_COLORS, size)
+        if layers.objects is not None:
+            yield f"objects.{number}", objects_uri(layers.objects, size)
         if frame.truth is not None:
             yield f"errors.{number}", errors_uri(layers.labels, frame.truth, summary.space, size)

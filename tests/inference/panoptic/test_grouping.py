@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from seglift.inference.panoptic import grouping
-from seglift.inference.panoptic.grouping import nearest_centre
+from seglift.inference.panoptic.grouping import nearest_centre, nearest_of_all
 
 
 def plain(points: Tensor, centres: Tensor) -> list[int]:
@@ -35,7 +35,10 @@ def test_equal_to_plain_loops(seed: int, size: tuple[int, int], count: int, spre
     points = (points * 2).round() / 2
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grouping, "CHUNK", chunk)
-        assert nearest_centre(points, centres, size).tolist() == plain(points, centres)
+        patch.setattr(grouping, "PAIRS", chunk)
+        expected = plain(points, centres)
+        assert nearest_centre(points, centres, size).tolist() == expected
+        assert nearest_of_all(points, centres.to(points.dtype)).tolist() == expected
 
 
 @pytest.mark.parametrize("cells", [1, 5, 8192])

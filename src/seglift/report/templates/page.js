@@ -12,6 +12,7 @@
     { name: "overlay", title: "Overlay", layer: "labels", legend: "classes", opacity: 60 },
     { name: "confidence", title: "Confidence", layer: "confidence", legend: "confidence", opacity: 65, gray: true },
     { name: "provenance", title: "Provenance", layer: "provenance", opacity: 60, gray: true },
+    { name: "objects", title: "Objects", layer: "objects", legend: "objects", opacity: 75, gray: true },
     { name: "truth", title: "Ground truth", layer: "truth", legend: "classes", opacity: 60 },
     { name: "errors", title: "Errors", layer: "errors", legend: "errors", opacity: 100, gray: true },
   ];
@@ -147,7 +148,7 @@
     state.mode = name;
     const mode = modeNow();
     press([...byId("modes").children], (button) => button.dataset.mode === name);
-    for (const kind of ["classes", "confidence", "errors"]) byId(`legend-${kind}`).hidden = mode.legend !== kind;
+    for (const kind of ["classes", "confidence", "objects", "errors"]) byId(`legend-${kind}`).hidden = mode.legend !== kind;
     byId("legend-title").hidden = !mode.legend;
     byId("legend-title").textContent = { classes: "Classes, press one to see it alone", errors: "Errors" }[mode.legend] ?? mode.title;
     opacity.disabled = !mode.layer;

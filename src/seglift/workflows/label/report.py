@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seglift import __version__
 from seglift.base.files import write_bytes, write_json
+from seglift.labels.instance_files import read_instances
 from seglift.labels.reading import read_gray, read_label
+from seglift.labels.space import LabelSpace
 from seglift.metrics.boundary import BoundaryF
 from seglift.metrics.confusion import Confusion
 from seglift.propagation.provenance import PROVENANCE_NAMES
@@ -30,13 +33,15 @@ from seglift.report.page import write_report
 from seglift.video.clip import pair_ground_truth
 from seglift.workflows.input_identity import fingerprint_motion
 from seglift.workflows.label.instance_maps import InstanceSummary
-from seglift.workflows.label.output import LabelOutput
+from seglift.workflows.label.output import INSTANCES, LabelOutput
 from seglift.workflows.label.plan import LabelPlan
 from seglift.workflows.outputs.machine import library_versions, peak_memory
 from seglift.workflows.score.run import Scores, add_frame
 
 GENERIC_NAMES = ("images", "frames", "image_2", "rgb", "JPEGImages")
 """Folders whose name says nothing: the report is called after the folder above."""
+NUMBER_BITS = 16
+"""Of an object's number within its class."""
 FRAME_FIELDS = ("index", "stem", "keyframes", "distance", "mean_confidence", "estimated_miou", "provenance")
 
 
@@ -222,4 +227,13 @@ def _read_layers(plan: LabelPlan, output: LabelOutput, index: int) -> MethodLaye
         read_label(output.folder / "labels" / name, plan.space),
         read_gray(output.folder / "confidence" / name),
         read_gray(output.folder / "provenance" / name),
+        _read_objects(output.folder / INSTANCES / name, plan.space),
     )
+
+
+def _read_objects(path: Path, space: LabelSpace) -> NDArray[np.int32] | None:
+    """int32 [H, W], one value for each object of the clip, 0 for none; None where the clip has no instances."""
+    if not path.is_file():
+        return None
+    raw, number = read_instances(path, space)
+    return np.where(number > 0, raw.astype(np.int32) << NUMBER_BITS | number, 0).astype(np.int32)
