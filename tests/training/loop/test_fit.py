@@ -86,6 +86,7 @@ def left_in(out: Path) -> dict[str, bytes]:
 
 VARIANTS = {
     "adamw-average": CONFIG,
+    "muon": replace(CONFIG, optimizer="muon"),
     "sgd-parts": replace(CONFIG, optimizer="sgd", average=None, schedule="poly", accumulate=3),
     "adam-bf16": replace(CONFIG, optimizer="adam", average=None, precision="bf16-mixed", schedule_per="epoch"),
     "all": replace(CONFIG, accumulate=2, log_every=2, warmup_steps=4, decay_norms=True),

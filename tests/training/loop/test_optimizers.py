@@ -40,3 +40,13 @@ def test_frozen_parameters_are_left_out() -> None:
     with pytest.raises(ValueError, match="trainable"):
         make_optimizer(FitConfig(), net.requires_grad_(False))
     assert torch.is_tensor(net.bias)
+
+
+def test_muon_leaves_norms_biases_and_small_predictors_to_adamw() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.Conv2d(16, 2, 1))
+    groups = make_optimizer(FitConfig(optimizer="muon", weight_decay=0.1), net).param_groups
+    assert [(group["orthogonal"], group["weight_decay"], len(group["params"])) for group in groups] == [
+        (True, 0.1, 1),
+        (False, 0.1, 1),
+        (False, 0.0, 4),
+    ]

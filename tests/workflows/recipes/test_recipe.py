@@ -85,7 +85,7 @@ def test_impossible_values_of_a_part_that_may_be_null(number):
         ({"loss": {"name": "hinge"}}, "hinge"),
         ({"fit": None}, "fit is null, expected names with values"),
         ({"fit": {"steps": None}}, "fit.steps is null, expected a whole number"),
-        ({"fit": {"optimizer": "lion"}}, "fit.optimizer is lion, expected one of adam, adamw, sgd"),
+        ({"fit": {"optimizer": "lion"}}, "fit.optimizer is lion, expected one of adam, adamw, muon, sgd"),
         ({"train": "camvid"}, "train is camvid, expected a list"),
         ({"train": ["camvid"]}, "train[0] is camvid, expected names with values"),
         ({"train": [None]}, "train[0] is null, expected names with values"),

@@ -11,7 +11,7 @@ from seglift.base.errors import UserError
 from seglift.training.loop.schedules import SCHEDULES, multistep, poly, warmup
 
 RESULT_FREE = ("minutes", "checkpoint_every", "log_every", "tensorboard", "workers")
-OPTIMIZERS = ("adam", "adamw", "sgd")
+OPTIMIZERS = ("adam", "adamw", "muon", "sgd")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")
 VALIDATIONS = 10
 """Validations of a training that does not say how often it wants them."""
@@ -25,8 +25,8 @@ class FitConfig:
     """Optimiser steps, fixed."""
     epochs: int | None = None
     """Length in epochs, instead of steps."""
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
-    """Adam, AdamW, or SGD with Nesterov-free momentum."""
+    optimizer: Literal["adam", "adamw", "muon", "sgd"] = "adamw"
+    """Adam, AdamW, SGD with Nesterov-free momentum, or Muon, which learns faster from random weights."""
     learning_rate: float = 3e-3
     """Peak learning rate."""
     weight_decay: float = 1e-4
@@ -36,7 +36,7 @@ class FitConfig:
     momentum: float = 0.9
     """Momentum of SGD."""
     betas: tuple[float, float] = (0.9, 0.999)
-    """Decay of Adam's and AdamW's first and second moment."""
+    """Decay of the first and second moment of Adam, AdamW and what Muon leaves to AdamW."""
     schedule: str = "one_cycle"
     """Name of a schedule: constant, poly, cosine, one_cycle, warmup_cosine, multistep."""
     power: float = 0.9
