@@ -180,6 +180,25 @@ def test_what_cannot_be_trained_is_said_in_one_line(write, objects, shapes, tmp_
     assert not (tmp_path / "out" / "best.safetensors").exists()
 
 
+def test_a_semantic_training_leaves_no_untrained_instance_heads(recipe, objects, tmp_path, capsys, train):
+    assert train(recipe, objects, tmp_path / "out", "--set", "network={architecture: compact_panoptic}") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "network compact_panoptic has instance heads, which kind: segmentation does not train" in error
+    assert "compact_unet" in error and not (tmp_path / "out").exists()
+
+
+def test_images_without_a_single_labelled_pixel(write, objects, tmp_path, capsys, train):
+    root = tmp_path / "void"
+    shutil.copytree(objects, root)
+    ignore = get_space(str(root / "space.yaml")).ignore
+    for kind in ("labels", "instances"):
+        for path in sorted((root / kind / "train").iterdir()):
+            Image.fromarray(np.full_like(np.array(Image.open(path)), ignore)).save(path)
+    assert train(write(), root, tmp_path / "out", "--set", "fit.steps=2") == 0
+    with (tmp_path / "out" / "metrics.csv").open() as file:
+        assert {float(row["loss"]) for row in csv.DictReader(file) if row["loss"]} == {0.0}
+
+
 def test_instances_of_another_size_are_skipped_where_asked(write, objects, tmp_path, capsys, train):
     root = tmp_path / "cut"
     shutil.copytree(objects, root)

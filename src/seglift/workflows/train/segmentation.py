@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from seglift.models.zoo import build
+from seglift.base.errors import UserError
+from seglift.models.zoo import NETWORKS, PANOPTIC_NETWORKS, build
 from seglift.training.loop.fit import fit
 from seglift.training.loop.processes import is_first_process
 from seglift.training.loop.run_files import FitResult
@@ -76,10 +77,18 @@ def describe_training(values: Mapping[str, Any], where: str, out: Path, options:
 
 
 def _set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> TrainSetup[TrainRecipe]:
-    return set_up(values, where, options, TrainRecipe, build, _check_loss)
+    return set_up(values, where, options, TrainRecipe, build, _check)
 
 
-def _check_loss(recipe: TrainRecipe, data: TrainingData) -> None:
+def _check(recipe: TrainRecipe, data: TrainingData) -> None:
+    """Refuses losses that cannot be built, and networks whose instance heads would stay untrained."""
+    network = recipe.network.architecture
+    if network in PANOPTIC_NETWORKS:
+        others = ", ".join(sorted(NETWORKS.keys() - PANOPTIC_NETWORKS.keys()))
+        raise UserError(
+            f"network {network} has instance heads, which kind: segmentation does not train; say kind: panoptic, or"
+            f" choose one of: {others}"
+        )
     classes = data.space.num_train
     recipe.loss.build(torch.ones(classes) if recipe.class_balance else None, classes)
 
