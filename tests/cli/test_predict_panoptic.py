@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 from seglift.base.weights import save_weights
@@ -16,7 +17,7 @@ from seglift.inference.predict import image_to_tensor
 from seglift.inference.semantic_model import load_model
 from seglift.inference.settings import InferenceSettings
 from seglift.labels.instances import decode_cityscapes
-from seglift.labels.space_file import get_space
+from seglift.labels.space_file import get_space, space_to_data
 from seglift.models.zoo import build
 
 SPACE = get_space("cityscapes")
@@ -145,6 +146,13 @@ def test_a_frame_without_its_instances_is_done_again(predict, tmp_path):
 
 def test_what_is_refused(predict, model, tmp_path):
     assert "stuff_area is -1.0" in predict("--stuff-area", "-1").error
+    assert not (tmp_path / "out").exists()
+    space = yaml.safe_dump(space_to_data(SPACE)).replace("id: 26\n", "id: 126\n")
+    (tmp_path / "high.yaml").write_text(space.replace("name: cityscapes", "name: high"))
+    assert (
+        "label space high has a thing of id 126, expected at most 64"
+        in predict("--space", tmp_path / "high.yaml").error
+    )
     assert not (tmp_path / "out").exists()
     predict().done()
     assert "stuff_area 4096 -> 0.0" in predict("--stuff-area", "0").error

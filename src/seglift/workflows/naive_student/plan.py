@@ -28,6 +28,7 @@ from seglift.workflows.naive_student.trainings import (
     training,
 )
 from seglift.workflows.naive_student.void_regions import VoidRegions
+from seglift.workflows.predict.instance_ids import check_instance_ids
 from seglift.workflows.recipes.recipe import plain_values
 from seglift.workflows.train.folder import without_roots
 from seglift.workflows.train.kinds import describe_recipe
@@ -128,6 +129,8 @@ def make_plan(recipe: SelftrainRecipe, where: str, options: TrainOptions) -> tup
     students = [parsed_training(values, f"{where}: student") for values in recipe.students]
     sources = open_sources(recipe, options.roots)
     space = sources.space
+    if kind == PANOPTIC:
+        check_instance_ids(space)
     void = VoidRegions(recipe.void_classes, space)
     labelling = Labelling(recipe.labelling, recipe.segments, void, kind == PANOPTIC, device, options.skip_corrupt)
     networks = tuple(Network(network_name(one), count_network(one, space.num_train)) for one in students)

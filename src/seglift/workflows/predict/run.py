@@ -30,6 +30,7 @@ from seglift.workflows.outputs.stage_timing import Timing
 from seglift.workflows.predict.config import PredictConfig
 from seglift.workflows.predict.frame import make_predictor, predict_frame
 from seglift.workflows.predict.frames import list_pictures
+from seglift.workflows.predict.instance_ids import check_instance_ids
 from seglift.workflows.predict.output import COLOR, CONFIDENCE, INSTANCES, LABELS, PredictOutput
 
 READERS = 2
@@ -76,6 +77,8 @@ def run_predict(config: PredictConfig) -> PredictResult:
     with timing.stage("model"):
         predictor = make_predictor(load_model(config.model, space, config.device), config)
     instances = isinstance(predictor, PanopticPredictor)
+    if instances:
+        check_instance_ids(space)
     products = (LABELS, *[CONFIDENCE] * config.confidence, *[COLOR] * config.color, *[INSTANCES] * instances)
     with only_writer(output.folder, output.work), torch.inference_mode():
         about = {"model": config.model, "space": space.name, "versions": _versions()}
