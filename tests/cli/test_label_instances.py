@@ -86,7 +86,9 @@ def test_labels_are_what_they_are_without(objects, label, tree, tmp_path):
     del about["instances"]
     assert about == json.loads(without["run.json"])
     assert {name for name in with_them if name not in without} == {f"instances/{stem}.png" for stem in objects.stems}
-    assert {name for name in without if with_them[name] != without[name]} == {"run.json"}
+    assert {name for name in without if with_them[name] != without[name]} == {"run.json", "report.html"}
+    pages = [found["report.html"].decode() for found in (with_them, without)]
+    assert ['"objects.0"' in page for page in pages] == [True, False]
     assert not (tmp_path / "without/.seglift/objects").exists()
 
 
