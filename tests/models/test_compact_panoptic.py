@@ -53,8 +53,20 @@ def test_instances_are_predicted_at_stride_4(network: CompactPanoptic) -> None:
     assert not torch.equal(one.centre, other.centre)  # where a view lies counts
 
 
-def test_every_parameter_learns() -> None:
-    network = CompactPanoptic(3, WIDTHS)
+@torch.no_grad()
+def test_instances_are_predicted_at_stride_2_where_asked_to() -> None:
+    network = CompactPanoptic(5, WIDTHS, head=6, fine=True).eval()
+    sizes: list[tuple[int, ...]] = []
+    for module in (network.instance_up[-1], network.centre, network.offset):
+        module.register_forward_hook(lambda _, __, y: sizes.append(y.shape[1:]))
+    output = network.panoptic(torch.rand(1, 3, 48, 80))
+    assert sizes == [(6, 24, 40), (1, 24, 40), (2, 24, 40)]
+    assert output.centre.shape == (1, 1, 48, 80)
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_every_parameter_learns(fine: bool) -> None:
+    network = CompactPanoptic(3, WIDTHS, fine=fine)
     output = network.panoptic(torch.rand(2, 3, 48, 48))
     sum(m.square().mean() for m in (output.semantic, output.centre, output.offset)).backward()
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
