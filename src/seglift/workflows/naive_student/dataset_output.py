@@ -75,6 +75,8 @@ class DatasetOutput(OutputFolder):
     def start(self, about: dict[str, Any], anew: bool) -> None:
         """Takes the folder into use; see :meth:`OutputFolder.open`."""
         self.open(about, anew, (IMAGES, LABELS))
+        for name in (INSTANCES, CONFIDENCE):
+            self.clean(name)
         text = yaml.safe_dump(space_to_data(self.space), sort_keys=False, allow_unicode=True)
         write_bytes(self.folder / SPACE_FILE, text.encode())
         for name in (MANIFEST_NAME, SKIPPED_NAME):  # they tell of a whole run

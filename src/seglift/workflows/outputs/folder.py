@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seglift.base.errors import UserError
-from seglift.base.files import read_json, remove_leftovers, write_json
+from seglift.base.files import TEMPORARY_SUFFIX, read_json, remove_leftovers, write_json
 from seglift.workflows.outputs.journal import Journal
 
 RUN_NAME, TIMING_NAME, JOURNAL_NAME = "run.json", "timing.json", "journal.jsonl"
@@ -75,8 +75,8 @@ class OutputFolder:
             present = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
         except OSError as error:
             raise UserError(f"cannot use {self.folder}: {error.strerror or error}; choose another --out") from error
-        if not present - {self.work.name}:
-            return
+        if all(name == self.work.name or name.endswith(TEMPORARY_SUFFIX) for name in present):
+            return  # empty, or a run was killed before it wrote its first file
         run, kind = self.folder / RUN_NAME, self.kind
         found = read_json(run) if run.is_file() else {}
         if not isinstance(found, dict) or found.get("command") != kind.command:
@@ -117,12 +117,16 @@ class OutputFolder:
             self.work.mkdir(parents=True, exist_ok=True)
             for name in products:
                 (self.folder / name).mkdir(exist_ok=True)
-                for folder in [self.folder / name, *(self.folder / name).rglob("*/")]:
-                    remove_leftovers(folder)
+                self.clean(name)
         except OSError as error:
             reason = error.strerror or error
             raise UserError(f"cannot write to {self.folder}: {reason}; choose another --out") from error
         remove_leftovers(self.folder)
+
+    def clean(self, name: str) -> None:
+        """Deletes temporary files that a killed run left in a folder of results and below it."""
+        for folder in [self.folder / name, *(self.folder / name).rglob("*/")]:
+            remove_leftovers(folder)
 
     def write_run(self, about: dict[str, Any]) -> None:
         """Writes ``run.json``."""
