@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from seglift.labels.instance_files import read_instances
 from seglift.labels.instances import count_disagreement
 from seglift.labels.reading import read_gray, read_label
 from seglift.labels.space import Array8, LabelSpace
@@ -18,7 +17,7 @@ from seglift.video.clip import check_label_size
 from seglift.workflows.score.confidence import ConfidenceScores
 from seglift.workflows.score.files import find_confidence, find_instance_file
 from seglift.workflows.score.notes import NOTHING_NOTED, FrameNote
-from seglift.workflows.score.panoptic import check_classes, read_panoptic, score_panoptic
+from seglift.workflows.score.panoptic import check_classes, read_objects, read_panoptic, score_panoptic
 from seglift.workflows.score.scores import Scores
 from seglift.workflows.score.text import number
 from seglift.workflows.score.with_ignore import WithIgnore
@@ -99,7 +98,7 @@ def _add_instances(own: Scores, frame: ScoredFrame, index: Array8, true_index: A
     path = find_instance_file(frame.truth)
     if path is None:
         return
-    raw, numbers = read_instances(path, own.space)
+    raw, numbers = read_objects(path, own.space)
     check_label_size(path, raw.shape, _size(index))
     own.instances, own.instance_frames = InstanceIoU.empty(own.space), 1
     own.instances.update(index, true_index, raw, numbers)

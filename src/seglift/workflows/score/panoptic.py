@@ -11,6 +11,7 @@ import numpy as np
 
 from seglift.base.errors import UserError
 from seglift.labels.instance_files import read_instances
+from seglift.labels.instances import CITYSCAPES_FACTOR
 from seglift.labels.space import Array8, LabelSpace
 from seglift.metrics.instance_ap import InstanceAP
 from seglift.metrics.panoptic_quality import PanopticQuality, Quality
@@ -97,9 +98,25 @@ def read_panoptic(path: Path, label: Path, index: Array8, space: LabelSpace) -> 
     Raises:
         UserError: unreadable, another size, ids that the space lacks, or see :func:`check_classes`.
     """
-    raw, numbers = read_instances(path, space)
+    raw, numbers = read_objects(path, space)
     check_label_size(path, raw.shape, (index.shape[0], index.shape[1]))
     check_classes(path, raw, label, index, space)
+    return raw, numbers
+
+
+def read_objects(path: Path, space: LabelSpace) -> Panoptic:
+    """Raw ids uint8 [H, W] and instance numbers uint16 [H, W] of an instance file.
+
+    Raises:
+        UserError: as :func:`read_instances`, or more objects of a class than can be told apart.
+    """
+    raw, numbers = read_instances(path, space)
+    highest = int(numbers.max(initial=0))
+    if highest > CITYSCAPES_FACTOR:
+        raise UserError(
+            f"{path} has {highest} instances of a class, at most {CITYSCAPES_FACTOR} can be told apart; mark small ones"
+            " as a crowd"
+        )
     return raw, numbers
 
 
