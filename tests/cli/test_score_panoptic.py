@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -170,3 +172,10 @@ def test_other_encodings(pairs, run, save, tmp_path):
     save(path, values)
     assert "another class" in error() and "at 168 pixels" in error()
     assert Image.open(path).size == (64, 48)
+
+
+def test_torch_is_not_loaded(pairs, tmp_path):
+    words = ["score", str(tmp_path / "out"), str(tmp_path / "gt"), "--space", "cityscapes"]
+    code = f"import sys\nfrom seglift.cli.main import main\nsys.exit(main({words!r}) or 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "PQ" in done.stdout

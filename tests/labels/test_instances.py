@@ -55,6 +55,15 @@ def test_cityscapes_values_by_hand():
     np.testing.assert_array_equal(encode_cityscapes(raw, number, "a.png"), values)
 
 
+def test_many_instances_are_split_as_pixel_by_pixel():
+    rng = np.random.default_rng(0)
+    values = np.where(rng.random((60, 80)) < 0.5, rng.choice([0, 7, 26]), 24000 + rng.integers(0, 1000, (60, 80)))
+    raw, number = decode_cityscapes(values.astype(np.uint16), CITYSCAPES, "a.png")
+    np.testing.assert_array_equal(raw, np.where(values >= 1000, values // 1000, values))
+    np.testing.assert_array_equal(number, np.where(values >= 1000, values % 1000 + 1, 0))
+    assert (raw.dtype, number.dtype) == (np.uint8, np.uint16)
+
+
 def test_kitti_values_by_hand(tmp_path):
     values = np.array([[7 * 256, 26 * 256 + 1, 26 * 256 + 255], [33 * 256 + 2, 0, 24 * 256]], np.uint16)
     raw, number = decode_kitti(values, CITYSCAPES, "a.png")

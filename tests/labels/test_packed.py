@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from seglift.labels.packed import find_distinct, pack_rgb
+from seglift.labels.packed import find_distinct, find_runs, number_distinct, pack_rgb
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, max_side=6)
 
@@ -19,7 +19,22 @@ def test_equal_to_sorting_all_pixels(values):
     np.testing.assert_array_equal(distinct.spread(distinct.values), values)
 
 
+@given(hnp.arrays(np.int64, st.integers(0, 20), elements=st.sampled_from([0, 1, 7, 65535, 1 << 20, 1 << 40, -3])))
+def test_numbered_as_by_sorting(values):
+    found, position = number_distinct(values)
+    wanted, expected = np.unique(values, return_inverse=True)
+    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(position, expected)
+
+
+def test_runs_of_several_maps():
+    first, second = np.array([[1, 1, 1], [1, 2, 2]], np.uint8), np.array([[5, 5, 6], [6, 6, 6]], np.uint16)
+    assert [part.tolist() for part in find_runs([first])] == [[0, 4], [4, 2]]
+    assert [part.tolist() for part in find_runs([first, second])] == [[0, 2, 4], [2, 2, 2]]
+    assert [part.size for part in find_runs([first[:0]])] == [0, 0]
+
+
 def test_channels_are_shifted():
     rgb = np.array([[[1, 2, 3], [255, 255, 255]]], np.uint8)
     assert pack_rgb(rgb).tolist() == [[0x010203, 0xFFFFFF]]
-    assert pack_rgb(rgb, red=0, green=8, blue=16).tolist() == [[0x030201, 0xFFFFFF]]
+    assert pack_rgb(rgb, red_lowest=True).tolist() == [[0x030201, 0xFFFFFF]]

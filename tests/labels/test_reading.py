@@ -111,8 +111,9 @@ def test_a_png_with_a_flipped_bit_is_never_read(tmp_path, data):
     assert "a.png" in error_of(read_label, tmp_path / "a.png", CAMVID)
 
 
-def test_damage_behind_valid_checksums_is_noticed(tmp_path):
-    good = raw_png(b"".join(b"\0" + bytes(range(12)) for _ in range(12)), 12, 12, 8, 0)
+@pytest.mark.parametrize(("depth", "color", "size"), [(8, 0, 1), (16, 0, 2), (8, 2, 3)])
+def test_damage_behind_valid_checksums_is_noticed(tmp_path, depth, color, size):
+    good = raw_png(b"".join(b"\0" + bytes(range(12)) * size for _ in range(12)), 12, 12, depth, color)
     start = good.index(b"IDAT") - 4
     length = struct.unpack(">I", good[start : start + 4])[0]
     body = good[start + 8 : start + 8 + length - 6]

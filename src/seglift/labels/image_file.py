@@ -19,6 +19,12 @@ from seglift.base.errors import UserError
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START_OF_SCAN = b"\xff\xda"
 _JPEG_END = b"\xff\xd9"
+_FAST = {
+    ("L", 8): cv2.IMREAD_GRAYSCALE,
+    ("I;16", 16): cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH,
+    ("RGB", 8): cv2.IMREAD_COLOR_RGB,
+}
+"""How OpenCV decodes PNGs of a mode and bits to the samples as they are stored."""
 
 
 @dataclass(frozen=True)
@@ -88,15 +94,16 @@ def pixels(file: ImageFile) -> NDArray[Any]:
     Raises:
         UserError: the data behind the header are truncated or damaged.
     """
-    fast = file.image.format == "PNG" and file.image.mode == "L" and file.bits == 8 and not file.has_alpha
-    decoded = decode_fast(file, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION) if fast else None
+    plain = file.image.format == "PNG" and not file.has_alpha
+    flags = _FAST.get((file.image.mode, file.bits)) if plain else None
+    decoded = None if flags is None else decode_fast(file, flags | cv2.IMREAD_IGNORE_ORIENTATION)
     if decoded is not None:
         return decoded
     image = load(file)
     return np.array(image.convert("L") if image.mode == "1" else image)
 
 
-def decode_fast(file: ImageFile, flags: int) -> NDArray[np.uint8] | None:
+def decode_fast(file: ImageFile, flags: int) -> NDArray[Any] | None:
     """Decodes a PNG or JPEG by OpenCV; None where that is not possible and Pillow has to judge.
 
     Raises:
@@ -104,7 +111,7 @@ def decode_fast(file: ImageFile, flags: int) -> NDArray[np.uint8] | None:
     """
     if file.image.format not in ("PNG", "JPEG"):
         return None
-    decoded: NDArray[np.uint8] | None = cv2.imdecode(np.frombuffer(file.data, np.uint8), flags)
+    decoded: NDArray[Any] | None = cv2.imdecode(np.frombuffer(file.data, np.uint8), flags)
     if decoded is None and file.image.format == "PNG":
         raise UserError(f"{file.path} is a damaged PNG (its compressed data); write it again")
     return decoded

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from seglift.base.errors import UserError
 from seglift.base.files import read_json
 from seglift.labels.image_file import open_image_file, pixels
-from seglift.labels.packed import find_distinct, pack_rgb
+from seglift.labels.packed import Distinct, find_distinct, pack_rgb
 from seglift.labels.space import Array8, LabelSpace, describe_ids
 
 Array16 = NDArray[np.uint16]
@@ -26,6 +27,7 @@ Array16 = NDArray[np.uint16]
 CITYSCAPES_FACTOR = 1000
 # A segment id of ours is raw id * 1001 + number + 1: never 0 (COCO's void), and the same for an object in every frame.
 _COCO_FACTOR = CITYSCAPES_FACTOR + 1
+_ANY_PICTURE = ""
 _COCO_BINS = 256 * _COCO_FACTOR + 1
 
 
@@ -67,12 +69,10 @@ def decode_cityscapes(values: NDArray[np.integer], space: LabelSpace, where: str
     Raises:
         UserError: values that are neither; they are listed with their pixel counts.
     """
-    wide = values.astype(np.int32)
-    single = wide >= CITYSCAPES_FACTOR
-    raw = np.where(single, wide // CITYSCAPES_FACTOR, wide)
-    space.encode(raw, where)
-    number = np.where(single, wide % CITYSCAPES_FACTOR + 1, 0)
-    return raw.astype(np.uint8), number.astype(np.uint16)
+    distinct = find_distinct(values)
+    single = distinct.values >= CITYSCAPES_FACTOR
+    raw = np.where(single, distinct.values // CITYSCAPES_FACTOR, distinct.values)
+    return _spread(distinct, raw, np.where(single, distinct.values % CITYSCAPES_FACTOR + 1, 0), space, where)
 
 
 def read_kitti(path: Path, space: LabelSpace) -> tuple[Array8, Array16]:
@@ -99,10 +99,8 @@ def decode_kitti(values: NDArray[np.integer], space: LabelSpace, where: str) -> 
     Raises:
         UserError: ids that the space lacks; they are listed with their pixel counts.
     """
-    wide = values.astype(np.int32)
-    raw = wide >> 8
-    space.encode(raw, where)
-    return raw.astype(np.uint8), (wide & 255).astype(np.uint16)
+    distinct = find_distinct(values)
+    return _spread(distinct, distinct.values >> 8, distinct.values & 255, space, where)
 
 
 INSTANCE_READERS: dict[str, Callable[[Path, LabelSpace], tuple[Array8, Array16]]] = {
@@ -154,9 +152,9 @@ def read_coco(path: Path, json_path: Path, space: LabelSpace) -> tuple[Array8, A
     rgb = pixels(file)
     if file.image.mode != "RGB" or file.bits != 8:
         raise UserError(f"{path} is {file.kind}, 8-bit RGB with id = R + 256 G + 65536 B is expected; check the file")
-    data = read_json(json_path)
-    entries = data.get("annotations", [data]) if isinstance(data, dict) else []
-    entries = [row for row in entries if isinstance(row, dict) and row.get("file_name", path.name) == path.name]
+    state = json_path.stat() if json_path.is_file() else None
+    known = _list_annotations(json_path, None if state is None else (state.st_mtime_ns, state.st_size, state.st_ino))
+    entries = known.get(path.name, []) + known.get(_ANY_PICTURE, [])
     if len(entries) != 1 or not isinstance(entries[0].get("segments_info"), list):
         raise UserError(f"{json_path} has {len(entries)} annotations with segments_info for {path.name}; 1 is expected")
     return decode_coco(rgb, entries[0]["segments_info"], space, str(path))
@@ -180,7 +178,7 @@ def decode_coco(
     Raises:
         UserError: a segment in the picture or a category that is not known; void in a space without void.
     """
-    distinct = find_distinct(pack_rgb(rgb, red=0, green=8, blue=16))
+    distinct = find_distinct(pack_rgb(rgb, red_lowest=True))
     known = _number_segments(segments, space, where)
     if space.ignore is not None:
         known.setdefault(0, (space.ignore, 0))
@@ -191,8 +189,8 @@ def decode_coco(
         raise UserError(
             f"{where} has segments that its segments_info lacks: {listed}; give the JSON that belongs to it"
         )
-    table = np.array([known[value] for value in distinct.values.tolist()], np.uint16)
-    return distinct.spread(table[:, 0]).astype(np.uint8), distinct.spread(table[:, 1]).astype(np.uint16, copy=False)
+    table = np.array([known[value] for value in distinct.values.tolist()], np.int64).reshape(-1, 2)
+    return _spread(distinct, table[:, 0], table[:, 1], space, where)
 
 
 def encode_coco(raw: Array8, number: Array16, space: LabelSpace, where: str) -> tuple[Array8, list[Segment]]:
@@ -223,6 +221,30 @@ def encode_coco(raw: Array8, number: Array16, space: LabelSpace, where: str) -> 
         segments.append(Segment(value + 1, category, int(counts[value + 1]), (x, y, width, height), crowd))
     rgb = np.stack([ids & 255, ids >> 8 & 255, ids >> 16], axis=2).astype(np.uint8)
     return rgb, segments
+
+
+def _spread(
+    distinct: Distinct, raw: NDArray[np.int64], number: NDArray[np.int64], space: LabelSpace, where: str
+) -> tuple[Array8, Array16]:
+    """Raw ids uint8 [H, W] and instance numbers uint16 [H, W] from those of the distinct values."""
+    if not np.isin(raw, space.ids).all():
+        space.encode(distinct.spread(raw), where)  # refuses them, with the pixels of each
+    return distinct.spread(raw.astype(np.uint8)), distinct.spread(number.astype(np.uint16))
+
+
+@lru_cache(maxsize=2)
+def _list_annotations(path: Path, state: tuple[int, int, int] | None) -> dict[str, list[dict[str, Any]]]:
+    """The annotations of a COCO JSON by file name; that of a whole set is asked for again for each of its pictures.
+
+    ``state`` tells the versions of the file apart.
+    """
+    data = read_json(path)
+    result: dict[str, list[dict[str, Any]]] = {}
+    for row in data.get("annotations", [data]) if isinstance(data, dict) else []:
+        name = row.get("file_name", _ANY_PICTURE) if isinstance(row, dict) else None
+        if isinstance(name, str):
+            result.setdefault(name, []).append(row)
+    return result
 
 
 def _read_values(path: Path) -> NDArray[Any]:

@@ -1,11 +1,19 @@
-"""An RGB pixel as one number, and the distinct numbers of a map found by its runs of equal pixels."""
+"""An RGB pixel as one number; the runs of equal pixels of maps, and the distinct numbers found by them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+Value = TypeVar("Value", bound=np.integer)
+
+_TABLE = 1 << 20
+"""Below this value a table of all values is faster than sorting."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,22 +34,47 @@ class Distinct:
     lengths: NDArray[np.int64]
     shape: tuple[int, ...]
 
-    def spread(self, table: NDArray[np.integer]) -> NDArray[np.integer]:
+    def spread(self, table: NDArray[Value]) -> NDArray[Value]:
         """The map with each value replaced by its entry in ``table`` [N], in the dtype of the table."""
         return np.repeat(table[self.runs], self.lengths).reshape(self.shape)
 
 
-def pack_rgb(rgb: NDArray[np.uint8], red: int = 16, green: int = 8, blue: int = 0) -> NDArray[np.int32]:
-    """uint8 [H, W, 3] to int32 [H, W]: each channel shifted left by its number of bits."""
-    wide = rgb.astype(np.int32)
-    return np.asarray((wide[..., 0] << red) | (wide[..., 1] << green) | (wide[..., 2] << blue), np.int32)
+def pack_rgb(rgb: NDArray[np.uint8], red_lowest: bool = False) -> NDArray[np.int32]:
+    """uint8 [H, W, 3] to int32 [H, W]: 65536 R + 256 G + B, or R + 256 G + 65536 B with ``red_lowest``."""
+    # Four bytes a pixel, the lowest first, are the number; the fourth is an opaque alpha.
+    four = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA if red_lowest else cv2.COLOR_RGB2BGRA)
+    packed: NDArray[np.int32] = four.view("<i4")[..., 0]
+    packed &= 0xFFFFFF
+    return packed
+
+
+def number_distinct(values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
+    """The distinct values of an integer [N], ascending, and the position of each of the N among them."""
+    highest = int(values.max(initial=0))
+    if highest >= _TABLE or int(values.min(initial=0)) < 0:
+        return np.unique(values.astype(np.int64), return_inverse=True)
+    present = np.zeros(highest + 1, np.bool_)
+    present[values] = True
+    found = np.flatnonzero(present)
+    position = np.empty(highest + 1, np.intp)
+    position[found] = np.arange(found.size)
+    return found, position[values]
+
+
+def find_runs(maps: Sequence[NDArray[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where runs of pixels begin, in reading order, that are equal in each of the maps of one shape; their lengths."""
+    begins = np.zeros(maps[0].size, np.bool_)
+    begins[:1] = True
+    for values in maps:
+        flat = values.ravel()
+        begins[1:] |= flat[1:] != flat[:-1]
+    starts = np.flatnonzero(begins)
+    return starts, np.diff(np.append(starts, begins.size))
 
 
 def find_distinct(values: NDArray[np.integer]) -> Distinct:
-    """Distinct values of an integer map of any shape with at least one pixel."""
-    flat = values.ravel()
-    starts = np.flatnonzero(np.concatenate(([True], flat[1:] != flat[:-1])))
-    lengths = np.diff(np.append(starts, flat.size))
-    found, runs = np.unique(flat[starts], return_inverse=True)
+    """Distinct values of an integer map of any shape."""
+    starts, lengths = find_runs([values])
+    found, runs = number_distinct(values.take(starts))
     counts = np.bincount(runs, weights=lengths).astype(np.int64)
-    return Distinct(found.astype(np.int64), counts, runs, lengths, values.shape)
+    return Distinct(found, counts, runs, lengths, values.shape)

@@ -82,7 +82,8 @@ def read_label(path: Path, space: LabelSpace) -> Array8:
         return _read_wide(file, space)
     if file.bits > 8 or file.image.mode == "F":
         raise UserError(f"{path} is {file.kind}, a label of 8 bits is expected; save it as an 8-bit PNG of ids")
-    return _read_color(np.array((opaque or load(file)).convert("RGB")), space, str(path))
+    rgb = pixels(file) if file.image.mode == "RGB" else np.array((opaque or load(file)).convert("RGB"))
+    return _read_color(rgb, space, str(path))
 
 
 def _unscaled(file: ImageFile) -> Array8:
@@ -145,7 +146,7 @@ def _read_color(rgb: Array8, space: LabelSpace, where: str) -> Array8:
     known = {(r << 16) | (g << 8) | b: index for (r, g, b), index in space.color_to_index.items()}
     if all(color in known for color in distinct.values.tolist()):
         table = np.array([known[color] for color in distinct.values.tolist()], np.uint8)
-        return distinct.spread(table).astype(np.uint8, copy=False)
+        return distinct.spread(table)
     if bool((rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 0] == rgb[..., 2]).all()):
         return space.encode(np.ascontiguousarray(rgb[..., 0]), where)
     raise _unknown_colors(distinct, set(known), space, where)

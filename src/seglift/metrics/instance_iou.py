@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from seglift.labels.packed import find_runs
 from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace, look_up
 
 CITYSCAPES_SIZES: dict[str, float] = {
@@ -134,29 +135,35 @@ class InstanceIoU:
             raise ValueError(f"four [H, W] are expected, got {prediction.shape}, {truth.shape}, {raw.shape}")
         if int(number.max(initial=0)) >= _NUMBERS:
             raise ValueError(f"instance numbers must be 0..{_NUMBERS - 1}, got {int(number.max())}")
-        self._add_false(prediction, truth)
-        self._add_objects(prediction, self.space.encode(raw, "instances"), number)
+        starts, lengths = find_runs((prediction, truth, raw, number))
+        predicted = prediction.take(starts)
+        self._add_false(predicted, truth.take(starts), lengths)
+        owner = self.space.encode(raw, "instances").take(starts)
+        self._add_objects(predicted, owner, number.take(starts), lengths)
 
-    def _add_false(self, prediction: Array8, truth: Array8) -> None:
+    def _add_false(self, prediction: Array8, truth: Array8, lengths: NDArray[np.intp]) -> None:
+        """The arguments are [R], one of each run of equal pixels."""
         true_class, predicted_class = self.space.to_train(truth), self.space.to_train(prediction)
         valid = true_class != IGNORE_TRAIN_ID
-        wrong = predicted_class[valid & (true_class != predicted_class)]
-        self.false[:] += np.bincount(wrong, minlength=256)[: len(self.false)]
+        wrong = valid & (true_class != predicted_class)
+        self.false[:] += _sum_at(predicted_class[wrong], lengths[wrong], 256)[: len(self.false)]
         true_group, predicted_group = look_up(self._true_group, truth), look_up(self._predicted_group, prediction)
-        wrong = predicted_group[valid & (true_group != predicted_group)]
-        self.group_false[:] += np.bincount(wrong, minlength=256)[: len(self.group_false)]
+        wrong = valid & (true_group != predicted_group)
+        self.group_false[:] += _sum_at(predicted_group[wrong], lengths[wrong], 256)[: len(self.group_false)]
 
-    def _add_objects(self, prediction: Array8, owner: Array8, number: NDArray[np.uint16]) -> None:
-        """``owner``: space index of the object's class."""
+    def _add_objects(
+        self, prediction: Array8, owner: Array8, number: NDArray[np.uint16], lengths: NDArray[np.intp]
+    ) -> None:
+        """Arguments as for :meth:`_add_false`; ``owner``: space index of the object's class."""
         counted = (number > 0) & (look_up(self._is_evaluated_thing, owner) > 0)
-        predicted, owner = prediction[counted], owner[counted]
+        predicted, owner, lengths = prediction[counted], owner[counted], lengths[counted]
         keys = owner.astype(np.int64) * _NUMBERS + number[counted]
         right = self.space.to_train(predicted) == self.space.to_train(owner)
         group_right = look_up(self._predicted_group, predicted) == look_up(self._true_group, owner)
-        sizes = np.bincount(keys, minlength=_KEYS)
+        sizes = _sum_at(keys, lengths, _KEYS)
         found = np.flatnonzero(sizes)
-        shares = np.bincount(keys[right], minlength=_KEYS)[found] / sizes[found]
-        group_shares = np.bincount(keys[group_right], minlength=_KEYS)[found] / sizes[found]
+        shares = _sum_at(keys[right], lengths[right], _KEYS)[found] / sizes[found]
+        group_shares = _sum_at(keys[group_right], lengths[group_right], _KEYS)[found] / sizes[found]
         train_ids = self.space.to_train((found // _NUMBERS).astype(np.uint8))
         np.add.at(self.hits, train_ids, shares)
         np.add.at(self.group_hits, train_ids, group_shares)
@@ -240,6 +247,11 @@ class InstanceIoU:
         for index, entry in enumerate(self.space.classes):
             table[index] = positions.get(entry.category, _OTHER_GROUP)
         return table
+
+
+def _sum_at(positions: NDArray[np.integer], amounts: NDArray[np.intp], size: int) -> Counts:
+    """Sum of the amounts at each position 0..size-1, int64 [size]."""
+    return np.bincount(positions, weights=amounts, minlength=size).astype(np.int64)
 
 
 def _share(part: float, whole: float) -> float:

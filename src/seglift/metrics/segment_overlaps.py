@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seglift.labels.packed import find_runs, number_distinct
 from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace
 
 Counts = NDArray[np.int64]
@@ -60,7 +61,7 @@ class Overlaps:
 def find_overlaps(space: LabelSpace, prediction: Panoptic, truth: Panoptic) -> Overlaps:
     """Counts all pairs of segments at once.
 
-    Label maps have long runs of equal pixels: only the pixels where a run begins are sorted.
+    Label maps have long runs of equal pixels: only the pixels where a run begins are looked at one by one.
 
     Raises:
         ValueError: dtypes differ from :data:`Panoptic`, or the four maps are not [H, W] of one size.
@@ -71,26 +72,31 @@ def find_overlaps(space: LabelSpace, prediction: Panoptic, truth: Panoptic) -> O
         raise ValueError(f"four [H, W] of one size are expected, got {[values.shape for values in maps]}")
     if [values.dtype for values in maps] != [np.uint8, np.uint16] * 2:
         raise ValueError(f"raw ids uint8 and numbers uint16 are expected, got {[str(v.dtype) for v in maps]}")
-    begins = np.zeros(truth[0].size, np.bool_)
-    begins[:1] = True
-    for values in maps:
-        flat = values.ravel()
-        begins[1:] |= flat[1:] != flat[:-1]
-    starts = np.flatnonzero(begins)
-    lengths = np.diff(np.append(starts, begins.size))
-    true_key = _keys(space, truth[0].ravel()[starts], truth[1].ravel()[starts], "ground truth")
-    predicted_key = _keys(space, prediction[0].ravel()[starts], prediction[1].ravel()[starts], "prediction")
-    joint, pixels = _sum_by_key(true_key << _KEY_BITS | predicted_key, lengths)
+    starts, lengths = find_runs(maps)
+    true_key, true = _number_runs(space, truth, starts, "ground truth")
+    key, predicted = _number_runs(space, prediction, starts, "prediction")
+    pairs, pixels = _sum_by_key(true * key.size + predicted, lengths)
+    joint, pixels = _sum_by_key(true_key[pairs // key.size] << _KEY_BITS | key[pairs % key.size], pixels)
     true_segments, true = _segments(space, joint >> _KEY_BITS, pixels)
     predicted_segments, predicted = _segments(space, joint & ((1 << _KEY_BITS) - 1), pixels)
     return Overlaps(predicted_segments, true_segments, predicted, true, pixels)
 
 
-def _keys(space: LabelSpace, raw: Array8, number: NDArray[np.uint16], where: str) -> Counts:
-    """One number for each segment: space index and instance number; ``raw`` and ``number`` are [R], one of each run."""
+def _number_runs(
+    space: LabelSpace, panoptic: Panoptic, starts: NDArray[np.intp], where: str
+) -> tuple[Counts, NDArray[np.intp]]:
+    """The keys of the distinct pairs of raw id and number, and the position among them of that of each run, [R]."""
+    raw, number = panoptic[0].take(starts), panoptic[1].take(starts)
+    count = int(number.max(initial=0)) + 1
+    found, position = number_distinct(np.multiply(raw, count, dtype=np.int64) + number)
+    return _keys(space, found // count, found % count, where), position
+
+
+def _keys(space: LabelSpace, raw: Counts, number: Counts, where: str) -> Counts:
+    """One number for each segment: space index and instance number; ``raw`` and ``number`` are [N]."""
     index = space.encode(raw, where)
     things = np.array([entry.thing for entry in space.classes])
-    numbers = np.where(things[index], number, 0).astype(np.int64)
+    numbers = np.where(things[index], number, 0)
     train_ids = [entry.train_id for entry in space.classes]
     first = np.array([n if t == IGNORE_TRAIN_ID else train_ids.index(t) for n, t in enumerate(train_ids)])
     owner = np.where(numbers > 0, index, first[index])
@@ -108,5 +114,5 @@ def _segments(space: LabelSpace, keys: Counts, pixels: Counts) -> tuple[Segments
 
 def _sum_by_key(keys: Counts, amounts: Counts) -> tuple[Counts, Counts]:
     """The distinct keys, ascending, and the sum of the amounts of each."""
-    found, position = np.unique(keys, return_inverse=True)
+    found, position = number_distinct(keys)
     return found, np.bincount(position, weights=amounts, minlength=found.size).astype(np.int64)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seglift.base.ahead import work_ahead
 from seglift.base.errors import UserError
@@ -26,8 +27,10 @@ from seglift.workflows.score.frame import ScoredFrame, score_frame
 from seglift.workflows.score.notes import FRAMES_NAME, NOTHING_NOTED, FrameNote, read_cuts, read_notes
 from seglift.workflows.score.scores import Scores
 from seglift.workflows.score.tables import format_scores
-from seglift.workflows.score.temporal import Neighbours
 from seglift.workflows.score.text import mean_known, percent, render_table
+
+if TYPE_CHECKING:
+    from seglift.workflows.score.temporal import Neighbours
 
 __all__ = [
     "Scores",
@@ -166,6 +169,8 @@ def _find_neighbours(frames: Path, prediction: Path, selection: _Selection, moti
             f"--frames needs the predictions of one clip, but {prediction} holds several clips or single frames; "
             "score them one by one"
         )
+    from seglift.workflows.score.temporal import Neighbours  # loads torch, which takes seconds
+
     cuts = read_cuts(selection.folder)
     return Neighbours(frames, selection.folder, frozenset(selection.predictions), motion, cuts)
 

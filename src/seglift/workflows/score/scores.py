@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from seglift.labels.space import LabelSpace
 from seglift.metrics.boundary import TOLERANCE, BoundaryF
@@ -14,11 +14,13 @@ from seglift.metrics.id_switches import IdSwitches
 from seglift.metrics.instance_iou import CITYSCAPES_SIZES, InstanceIoU
 from seglift.workflows.score.confidence import ConfidenceScores, estimate_json
 from seglift.workflows.score.panoptic import PanopticScores
-from seglift.workflows.score.temporal import TemporalScores
 from seglift.workflows.score.text import mean_known, number
 from seglift.workflows.score.with_ignore import WithIgnore
 
-Addend = TypeVar("Addend", InstanceIoU, PanopticScores, IdSwitches, WithIgnore, ConfidenceScores, TemporalScores)
+if TYPE_CHECKING:
+    from seglift.workflows.score.temporal import TemporalScores  # loads torch, which takes seconds
+
+Addend = TypeVar("Addend", InstanceIoU, PanopticScores, IdSwitches, WithIgnore, ConfidenceScores, "TemporalScores")
 
 
 @dataclass
