@@ -119,7 +119,7 @@ def map_classes(names: Sequence[str], space: LabelSpace, what: str) -> ClassMapp
     if len(missing) == space.num_train:
         raise UserError(
             f"{what} has the classes {_shortened(names)}, none of them in {space.name}"
-            f" ({_shortened(space.train_names)}); give a model of that space"
+            f" ({_shortened(space.train_names)}); give one that has some of these"
         )
     return ClassMapping(tuple(map(tuple, channels)), tuple(unmapped), missing)
 

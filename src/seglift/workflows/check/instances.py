@@ -10,7 +10,9 @@ from seglift.base.errors import UserError
 from seglift.datasets.dataset import Dataset, Instances, Item
 from seglift.labels.image_file import open_image_file
 from seglift.labels.space import Array8, LabelSpace
-from seglift.training.images.dataset_samples import ELSEWHERE
+
+OTHER_SPACE = " or choose another --space"
+"""Advice of those who read labels that does not fit a data set, which brings its own."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def look_at_instances(dataset: Dataset, item: Item, label: Array8 | None) -> Fou
             width, height = open_image_file(path).image.size
             return FoundInstances((height, width))
     except UserError as error:
-        return FoundInstances(unreadable=ELSEWHERE.sub("", str(error)))
+        return FoundInstances(unreadable=str(error).removesuffix(OTHER_SPACE))
     size = found.labels.shape[0], found.labels.shape[1]
     objects = int(np.unique(found.numbers[found.numbers > 0]).size)
     texts = [text for text in (_other_class(dataset.space, found, label), _no_thing(dataset.space, found)) if text]
