@@ -29,9 +29,17 @@ def test_numbered_as_by_sorting(values):
 
 def test_runs_of_several_maps():
     first, second = np.array([[1, 1, 1], [1, 2, 2]], np.uint8), np.array([[5, 5, 6], [6, 6, 6]], np.uint16)
-    assert [part.tolist() for part in find_runs([first])] == [[0, 4], [4, 2]]
-    assert [part.tolist() for part in find_runs([first, second])] == [[0, 2, 4], [2, 2, 2]]
-    assert [part.size for part in find_runs([first[:0]])] == [0, 0]
+    lengths, values = find_runs([first, second])
+    assert (lengths.tolist(), [part.tolist() for part in values]) == ([2, 2, 2], [[1, 1, 2], [5, 6, 6]])
+    lengths, values = find_runs([first[:0]])
+    assert (lengths.size, values[0].size) == (0, 0)
+
+
+def test_runs_of_large_maps():
+    values = np.arange(700).repeat(900).reshape(700, 900)
+    lengths, (found,) = find_runs([values])
+    np.testing.assert_array_equal(np.repeat(found, lengths), values.ravel())
+    np.testing.assert_array_equal(find_distinct(values).counts, np.full(700, 900))
 
 
 def test_channels_are_shifted():

@@ -14,6 +14,8 @@ Value = TypeVar("Value", bound=np.integer)
 
 _TABLE = 1 << 20
 """Below this value a table of all values is faster than sorting."""
+_BLOCK = 1 << 18
+"""Pixels that are looked at together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +63,31 @@ def number_distinct(values: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDA
     return found, position[values]
 
 
-def find_runs(maps: Sequence[NDArray[Any]]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where runs of pixels begin, in reading order, that are equal in each of the maps of one shape; their lengths."""
-    begins = np.zeros(maps[0].size, np.bool_)
-    begins[:1] = True
-    for values in maps:
-        flat = values.ravel()
-        begins[1:] |= flat[1:] != flat[:-1]
-    starts = np.flatnonzero(begins)
-    return starts, np.diff(np.append(starts, begins.size))
+def find_runs(maps: Sequence[NDArray[Any]]) -> tuple[NDArray[np.intp], list[NDArray[Any]]]:
+    """Runs of pixels, in reading order, that are equal in each of the maps of one shape.
+
+    Returns:
+        intp [R], the length of each run, and of each map its values there, [R]. Long maps are looked at in blocks that
+        fit the processor's cache, at whose borders runs are cut.
+    """
+    flat = [values.ravel() for values in maps]
+    starts, found = [], []
+    for first in range(0, max(flat[0].size, 1), _BLOCK):
+        parts = [values[first : first + _BLOCK] for values in flat]
+        begins = np.zeros(parts[0].size, np.bool_)
+        begins[:1] = True
+        for part in parts:
+            begins[1:] |= part[1:] != part[:-1]
+        inside = np.flatnonzero(begins)
+        starts.append(inside + first)
+        found.append([part[inside] for part in parts])
+    ends = np.append(np.concatenate(starts), flat[0].size)
+    return np.diff(ends), [np.concatenate(values) for values in zip(*found, strict=True)]
 
 
 def find_distinct(values: NDArray[np.integer]) -> Distinct:
     """Distinct values of an integer map of any shape."""
-    starts, lengths = find_runs([values])
-    found, runs = number_distinct(values.take(starts))
+    lengths, (first,) = find_runs([values])
+    found, runs = number_distinct(first)
     counts = np.bincount(runs, weights=lengths).astype(np.int64)
     return Distinct(found, counts, runs, lengths, values.shape)

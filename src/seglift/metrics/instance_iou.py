@@ -135,11 +135,10 @@ class InstanceIoU:
             raise ValueError(f"four [H, W] are expected, got {prediction.shape}, {truth.shape}, {raw.shape}")
         if int(number.max(initial=0)) >= _NUMBERS:
             raise ValueError(f"instance numbers must be 0..{_NUMBERS - 1}, got {int(number.max())}")
-        starts, lengths = find_runs((prediction, truth, raw, number))
-        predicted = prediction.take(starts)
-        self._add_false(predicted, truth.take(starts), lengths)
-        owner = self.space.encode(raw, "instances").take(starts)
-        self._add_objects(predicted, owner, number.take(starts), lengths)
+        owner = self.space.encode(raw, "instances")
+        lengths, (prediction, truth, owner, number) = find_runs((prediction, truth, owner, number))
+        self._add_false(prediction, truth, lengths)
+        self._add_objects(prediction, owner, number, lengths)
 
     def _add_false(self, prediction: Array8, truth: Array8, lengths: NDArray[np.intp]) -> None:
         """The arguments are [R], one of each run of equal pixels."""

@@ -72,9 +72,9 @@ def find_overlaps(space: LabelSpace, prediction: Panoptic, truth: Panoptic) -> O
         raise ValueError(f"four [H, W] of one size are expected, got {[values.shape for values in maps]}")
     if [values.dtype for values in maps] != [np.uint8, np.uint16] * 2:
         raise ValueError(f"raw ids uint8 and numbers uint16 are expected, got {[str(v.dtype) for v in maps]}")
-    starts, lengths = find_runs(maps)
-    true_key, true = _number_runs(space, truth, starts, "ground truth")
-    key, predicted = _number_runs(space, prediction, starts, "prediction")
+    lengths, (true_raw, true_number, raw, number) = find_runs(maps)
+    true_key, true = _number_runs(space, true_raw, true_number, "ground truth")
+    key, predicted = _number_runs(space, raw, number, "prediction")
     pairs, pixels = _sum_by_key(true * key.size + predicted, lengths)
     joint, pixels = _sum_by_key(true_key[pairs // key.size] << _KEY_BITS | key[pairs % key.size], pixels)
     true_segments, true = _segments(space, joint >> _KEY_BITS, pixels)
@@ -83,10 +83,9 @@ def find_overlaps(space: LabelSpace, prediction: Panoptic, truth: Panoptic) -> O
 
 
 def _number_runs(
-    space: LabelSpace, panoptic: Panoptic, starts: NDArray[np.intp], where: str
+    space: LabelSpace, raw: Array8, number: NDArray[np.uint16], where: str
 ) -> tuple[Counts, NDArray[np.intp]]:
     """The keys of the distinct pairs of raw id and number, and the position among them of that of each run, [R]."""
-    raw, number = panoptic[0].take(starts), panoptic[1].take(starts)
     count = int(number.max(initial=0)) + 1
     found, position = number_distinct(np.multiply(raw, count, dtype=np.int64) + number)
     return _keys(space, found // count, found % count, where), position
