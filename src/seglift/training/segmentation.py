@@ -14,6 +14,7 @@ from seglift.losses.criterion import CriterionConfig
 from seglift.models.network import SegmentationNetwork
 from seglift.models.zoo import build
 from seglift.training.image_task import HeldOut, ImageRecipe, ImageTask, NetworkConfig
+from seglift.training.images.augmentation import View
 from seglift.training.images.sample import Sample
 from seglift.training.loop.fit import fit
 from seglift.training.loop.run_files import FitResult
@@ -59,7 +60,10 @@ class SegmentationTask(ImageTask[SegmentationNetwork, SegmentationRecipe]):
 
     def batch(self, seed: int, step: int, part: Part) -> Batch:
         """``image`` float32 [B, 3 or 5, h, w] 0..1, ``label`` uint8 [B, h, w], ``weight`` float32 [B, h, w]."""
-        views = self.views(seed, step, part)
+        return self.stacked(self.views(seed, step, part))
+
+    def stacked(self, views: Sequence[View]) -> Batch:
+        """Views as a batch, see :meth:`batch`."""
         return {
             "image": self.images(views),
             "label": torch.stack([view.label for view in views]),

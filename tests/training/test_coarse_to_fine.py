@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from seglift.base.errors import UserError
+from seglift.inference.checkpoint import load_checkpoint
+from seglift.inference.predict import Predictor, image_to_tensor
+from seglift.labels.space import LabelClass, LabelSpace
+from seglift.losses.boundary import BoundaryLoss
+from seglift.training.coarse_to_fine import CoarseToFineRecipe, CoarseToFineTask
+from seglift.training.crossmix import CrossMix
+from seglift.training.images.augmentation import AugmentationConfig
+from seglift.training.images.sample import Sample
+from seglift.training.loop.fit import fit
+from seglift.training.loop.fit_config import FitConfig
+from seglift.training.loop.task import Part
+from seglift.training.segmentation import NetworkConfig
+
+SPACE = LabelSpace(
+    "toy",
+    (
+        LabelClass(0, "grass", (0, 200, 0), 0, "flat", False),
+        LabelClass(1, "pond", (0, 0, 200), 1, "flat", False),
+        LabelClass(9, "void", (0, 0, 0), 255, "void", False),
+    ),
+    ignore=9,
+)
+RECIPE = CoarseToFineRecipe(
+    network=NetworkConfig(arguments={"width": 16, "low_level": 8}),
+    fit=FitConfig(steps=25, learning_rate=0.01, average=0.8, checkpoint_every=10, tensorboard=False),
+    augmentation=AugmentationConfig(jitter=0, blur=None),
+    crop=(32, 48),
+    batch=4,
+)
+
+
+def pond(seed: int, void: int = 0) -> Sample:
+    """Grass with a pond, ``void`` pixels around its boundary unlabelled."""
+    generator = np.random.default_rng(seed)
+    label = np.zeros((64, 96), np.uint8)
+    label[16:48, 32:80] = 1
+    colors = np.array([[40, 180, 60], [30, 60, 190]], np.float32)[label] + generator.normal(0, 12, (64, 96, 3))
+    if void:
+        label[16 - void : 48 + void, 32 - void : 80 + void] = 255
+        label[16 + void : 48 - void, 32 + void : 80 - void] = 1
+    return Sample(colors.clip(0, 255).astype(np.uint8), label)
+
+
+SAMPLES = [pond(0, void=6), pond(1, void=6), pond(2), pond(3)]
+
+
+def task(recipe: CoarseToFineRecipe = RECIPE) -> CoarseToFineTask:
+    return CoarseToFineTask(SAMPLES, SPACE, recipe, synthetic=[2, 3])
+
+
+def test_batches_hold_mixed_views_behind_the_drawn_ones() -> None:
+    here = task(replace(RECIPE, mix=CrossMix(probability=1)))
+    for step in range(5):
+        batch, drawn = here.batch(0, step, Part()), here.views(0, step, Part())
+        pure = [here.draws.draw(4 * step + number)[0] in (2, 3) for number in range(4)]
+        assert batch["synthetic"].tolist() == [*pure, *[False] * (4 - sum(pure))]
+        assert all(torch.equal(one, view.label) for one, view in zip(batch["label"], drawn, strict=False))
+        assert len(batch["image"]) == len(batch["weight"]) == 8 - sum(pure)
+        real = [view for view, is_pure in zip(drawn, pure, strict=True) if not is_pure]
+        for label, image, view in zip(batch["label"][4:], batch["image"][4:], real, strict=True):
+            same = (image == view.image).all(0)
+            assert torch.equal(label[same], view.label[same]) and not same.all()
+
+
+def test_batches_follow_seed_and_step_and_not_the_parts() -> None:
+    whole = task().batch(3, 7, Part())
+    again = task().batch(3, 7, Part())
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    parts = [task().batch(3, 7, Part(index, 2)) for index in range(2)]
+    assert sorted(image.sum().item() for part in parts for image in part["image"]) == sorted(
+        image.sum().item() for image in whole["image"]
+    )
+
+
+def test_the_loss_has_both_terms_and_only_synthetic_boundaries() -> None:
+    here = task()
+    batch = next(batch for step in range(9) if 0 < (batch := here.batch(0, step, Part()))["synthetic"].sum() < 4)
+    network = here.trainable().eval()
+    torch.manual_seed(5)
+    loss = here.loss(network, batch, here.counts(batch), 0.0)
+    logits = network(batch["image"])["main"]
+    plain = replace(RECIPE, boundary_weight=0)
+    without = task(plain)
+    without.network.load_state_dict(here.network.state_dict())
+    entropy = without.loss(without.trainable().eval(), batch, without.counts(batch), 0.0)
+    torch.manual_seed(5)
+    boundary = BoundaryLoss()(logits[batch["synthetic"]], batch["label"][batch["synthetic"]])
+    assert boundary > 0
+    assert loss.item() == pytest.approx((entropy + boundary).item(), rel=1e-5)
+
+
+def test_coarse_real_and_fine_synthetic_labels_teach_the_boundary(tmp_path: Path) -> None:
+    fit(task(), RECIPE.fit, tmp_path, quiet=True)
+    model = load_checkpoint(tmp_path, SPACE)
+    predicted = Predictor(model).logits(image_to_tensor(SAMPLES[0].image))[0].argmax(0).numpy()
+    assert (predicted == pond(0).label).mean() > 0.95
+
+
+def test_fingerprint_follows_settings_and_what_is_synthetic() -> None:
+    prints = {
+        task().fingerprint(),
+        task(replace(RECIPE, mix=CrossMix(replace=True))).fingerprint(),
+        task(replace(RECIPE, boundary=BoundaryLoss(temperature=1))).fingerprint(),
+        task(replace(RECIPE, boundary_weight=0.5)).fingerprint(),
+        CoarseToFineTask(SAMPLES, SPACE, RECIPE, synthetic=[3]).fingerprint(),
+    }
+    assert len(prints) == 5
+    assert task().fingerprint() in prints
+
+
+@pytest.mark.parametrize("synthetic", [[], [0, 1, 2, 3]])
+def test_both_domains_are_needed(synthetic: list[int]) -> None:
+    with pytest.raises(UserError, match=f"{len(synthetic)} of 4 training images are synthetic"):
+        CoarseToFineTask(SAMPLES, SPACE, RECIPE, synthetic)
+
+
+def test_impossible_weight() -> None:
+    with pytest.raises(UserError, match="boundary_weight"):
+        CoarseToFineRecipe(boundary_weight=-1)
