@@ -25,9 +25,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Does the stages that are left, prints the table and where the report lies."""
     from seglift.base.errors import UserError
     from seglift.workflows.naive_student.dry_run import describe_selftrain
-    from seglift.workflows.naive_student.results import format_rounds
     from seglift.workflows.naive_student.run import run_selftrain
     from seglift.workflows.recipes.overrides import parse_overrides, parse_roots
+    from seglift.workflows.rounds.results import format_rounds
     from seglift.workflows.train.setup import TrainOptions
 
     if arguments.stages is not None and arguments.stages < 0:

@@ -13,8 +13,8 @@ from PIL import Image
 from seglift.cli.main import main
 from seglift.training.segmentation import SegmentationTask
 from seglift.workflows.naive_student import run as rounds_run
-from seglift.workflows.naive_student.dataset_output import DatasetOutput
 from seglift.workflows.naive_student.pseudo_labels import Teacher
+from seglift.workflows.rounds.dataset_output import DatasetOutput
 
 
 def contents(out):

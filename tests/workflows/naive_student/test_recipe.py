@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seglift.workflows.naive_student.kinds import kind_of
 from seglift.workflows.naive_student.recipe import read_selftrain
-from seglift.workflows.naive_student.trainings import count_network, parsed_training
 from seglift.workflows.recipes.recipe import read_yaml
+from seglift.workflows.rounds.kinds import kind_of
+from seglift.workflows.rounds.trainings import count_network, parsed_training
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 SHIPPED = [path for path in sorted(RECIPES.rglob("*.yaml")) if read_yaml(path).get("kind") == "naive_student"]

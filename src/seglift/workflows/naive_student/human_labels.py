@@ -10,7 +10,8 @@ from seglift.datasets.dataset import Dataset, Item
 from seglift.labels.instances import INSTANCE_READERS, Array16, encode_cityscapes
 from seglift.training.images.dataset_samples import with_advice
 from seglift.workflows.naive_student.data import HumanLabels
-from seglift.workflows.naive_student.dataset_output import SKIPPED_NAME, DatasetOutput, LabelledFrame, manifest_line
+from seglift.workflows.naive_student.recipe import COMMAND, METHOD
+from seglift.workflows.rounds.dataset_output import SKIPPED_NAME, DatasetOutput, LabelledFrame, manifest_line
 
 
 def write_human_labels(folder: Path, labels: HumanLabels, instances: bool = True, skip_corrupt: bool = False) -> None:
@@ -25,7 +26,7 @@ def write_human_labels(folder: Path, labels: HumanLabels, instances: bool = True
     Raises:
         UserError: a file cannot be read or written, or not one label can be read.
     """
-    output = DatasetOutput(folder, {"human": labels.fingerprint()}, labels.dataset.space)
+    output = DatasetOutput(folder, {"human": labels.fingerprint()}, labels.dataset.space, COMMAND)
     output.check(overwrite=True)
     output.start({}, not output.continues())
     lines, skipped = [], []
@@ -38,7 +39,7 @@ def write_human_labels(folder: Path, labels: HumanLabels, instances: bool = True
             skipped.append(str(error))
             continue
         entry = output.write_frame(item.name, result, {"key": item.name})
-        lines.append(manifest_line(entry, labels.source.called, item.name, 0, item.clip))
+        lines.append(manifest_line(entry, labels.source.called, METHOD, item.name, 0, item.clip))
     if not lines:
         raise UserError(f"none of the {len(skipped)} labels of {labels.source.called} can be read: {skipped[0]}")
     if skipped:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from seglift.base.errors import UserError
 from seglift.workflows.input_identity import model_path
-from seglift.workflows.naive_student.dataset_output import COMMAND
 from seglift.workflows.naive_student.plan import SelftrainPlan
+from seglift.workflows.naive_student.recipe import COMMAND
 from seglift.workflows.naive_student.report import REPORT
-from seglift.workflows.naive_student.results import ROUNDS_CSV, ROUNDS_JSON
-from seglift.workflows.naive_student.shared_stages import ENTRY
 from seglift.workflows.outputs.folder import OutputFolder, OutputKind
+from seglift.workflows.rounds.results import ROUNDS_CSV, ROUNDS_JSON
+from seglift.workflows.rounds.shared_stages import ENTRY
 from seglift.workflows.train.folder import INDEX
 
 RECIPE = "recipe.yaml"

@@ -14,10 +14,14 @@ from seglift.inference.panoptic.model import require_panoptic
 from seglift.inference.semantic_model import HUB_PREFIX, load_model
 from seglift.workflows.input_identity import MODEL_WORDS, model_identity
 from seglift.workflows.naive_student.data import SelftrainData, Sources, open_sources
-from seglift.workflows.naive_student.kinds import PANOPTIC, count_weights, kind_of
 from seglift.workflows.naive_student.pseudo_labels import Labelling
 from seglift.workflows.naive_student.recipe import SelftrainRecipe
-from seglift.workflows.naive_student.trainings import (
+from seglift.workflows.naive_student.void_regions import VoidRegions
+from seglift.workflows.predict.instance_ids import check_instance_ids
+from seglift.workflows.recipes.recipe import plain_values
+from seglift.workflows.rounds.kinds import PANOPTIC, count_weights, kind_of
+from seglift.workflows.rounds.networks import Network
+from seglift.workflows.rounds.trainings import (
     Values,
     count_network,
     drawn_around,
@@ -27,9 +31,6 @@ from seglift.workflows.naive_student.trainings import (
     source_values,
     training,
 )
-from seglift.workflows.naive_student.void_regions import VoidRegions
-from seglift.workflows.predict.instance_ids import check_instance_ids
-from seglift.workflows.recipes.recipe import plain_values
 from seglift.workflows.train.folder import without_roots
 from seglift.workflows.train.kinds import describe_recipe
 from seglift.workflows.train.setup import TrainOptions
@@ -39,14 +40,6 @@ IDENTITY = (
     *("start_from_previous", "labelling", "segments", "void_classes"),
 )
 """Names of a recipe that shape results; seeds and rounds may be added later."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network of the rounds: what it is called, and its parameters where these are known."""
-
-    name: str
-    parameters: int | None
 
 
 @dataclass(frozen=True)

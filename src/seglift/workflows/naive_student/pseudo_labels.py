@@ -20,14 +20,15 @@ from seglift.inference.predict import Predictor
 from seglift.inference.semantic_model import load_model
 from seglift.inference.settings import InferenceSettings
 from seglift.labels.space import Array8, LabelSpace
-from seglift.workflows.naive_student.dataset_output import SKIPPED_NAME, DatasetOutput, LabelledFrame, manifest_line
 from seglift.workflows.naive_student.frames import Frame
+from seglift.workflows.naive_student.recipe import COMMAND, METHOD
 from seglift.workflows.naive_student.void_regions import VoidRegions
 from seglift.workflows.outputs.frame_writer import FrameWriter
 from seglift.workflows.outputs.stage_timing import Timing
 from seglift.workflows.predict.config import PredictConfig
 from seglift.workflows.predict.frame import make_predictor, predict_frame
 from seglift.workflows.predict.output import PredictedFrame
+from seglift.workflows.rounds.dataset_output import SKIPPED_NAME, DatasetOutput, LabelledFrame, manifest_line
 
 READERS = 2
 
@@ -154,7 +155,7 @@ def make_pseudo_labels(
     Raises:
         UserError: something the user can fix. What is finished stays, and the same call goes on from there.
     """
-    output = DatasetOutput(folder, identity, labelling.space)
+    output = DatasetOutput(folder, identity, labelling.space, COMMAND)
     output.check(overwrite=True)
     anew = not output.continues()
     output.start({}, anew)
@@ -220,4 +221,4 @@ def _images(frames: Sequence[Frame], labelling: Labelling, skipped: list[str]) -
 
 def _line(frame: Frame, entry: dict[str, Any]) -> dict[str, Any]:
     source = None if frame.annotated is None else frame.annotated.name
-    return manifest_line(entry, frame.called, source, frame.distance, frame.clip)
+    return manifest_line(entry, frame.called, METHOD, source, frame.distance, frame.clip)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +12,10 @@ from seglift.inference.panoptic.settings import PanopticSettings
 from seglift.inference.settings import InferenceSettings
 from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe, read_yaml
+from seglift.workflows.rounds.trainings import FineTune
 from seglift.workflows.train.recipe import HeldOutSource
 
+COMMAND, METHOD = "selftrain", "naive_student"
 SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0)
 RECIPE_SUFFIXES = (".yaml", ".yml")
 RECIPES = ("teacher", "student")
@@ -72,23 +73,6 @@ class UnlabelledSource:
             raise UserError(f"{self.called}: frames have no options, before, after or labels of their own; drop these")
         if min(self.before, self.after) < 0:
             raise UserError(f"before and after of {self.called} count frames, expected 0 or more; change them")
-
-
-@dataclass(frozen=True)
-class FineTune:
-    """How a student goes on with human labels; the paper says neither how long nor how fast."""
-
-    steps: int = 10000
-    """Optimiser steps."""
-    learning_rate_factor: float = 0.1
-    """The learning rate, as a multiple of the student's."""
-
-    def __post_init__(self) -> None:
-        """Refuses impossible values with a UserError."""
-        if self.steps < 1:
-            raise UserError(f"fine_tune.steps is {self.steps}, expected at least 1 (fine_tune: null drops it)")
-        if not 0 < self.learning_rate_factor < math.inf:
-            raise UserError(f"fine_tune.learning_rate_factor is {self.learning_rate_factor}, expected above 0")
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from seglift.labels.reading import read_label
 from seglift.labels.space import Array8
 from seglift.report.rounds_page import RoundsSummary, Snapshot, write_rounds_page
 from seglift.workflows.naive_student.data import SelftrainData
-from seglift.workflows.naive_student.dataset_output import LABELS, SPLIT
 from seglift.workflows.naive_student.frames import Frame
 from seglift.workflows.naive_student.plan import SelftrainPlan
 from seglift.workflows.naive_student.pseudo_labels import Teacher
-from seglift.workflows.naive_student.results import SHOWN, ModelScores, table_of
-from seglift.workflows.naive_student.rounds import PSEUDO, models_of, round_folder
+from seglift.workflows.naive_student.rounds import PSEUDO, models_of
 from seglift.workflows.outputs.manifest import MANIFEST_NAME
+from seglift.workflows.rounds.dataset_output import LABELS, SPLIT
+from seglift.workflows.rounds.networks import round_folder
+from seglift.workflows.rounds.results import SHOWN, ModelScores, table_of
 from seglift.workflows.score.single_numbers import SINGLE_NUMBERS
 
 REPORT = "report.html"

@@ -7,7 +7,7 @@ Chen et al., "Naive-Student: Leveraging Semi-Supervised Learning in Video Sequen
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -17,23 +17,15 @@ from seglift.inference.checkpoint import WEIGHTS_NAME
 from seglift.workflows.input_identity import fingerprint_model
 from seglift.workflows.naive_student.data import HumanLabels, SelftrainData
 from seglift.workflows.naive_student.human_labels import write_human_labels
-from seglift.workflows.naive_student.kinds import KINDS
 from seglift.workflows.naive_student.plan import SelftrainPlan
 from seglift.workflows.naive_student.pseudo_labels import FramesToLabel, find_keys, make_pseudo_labels
 from seglift.workflows.naive_student.recipe import SelftrainRecipe
-from seglift.workflows.naive_student.stages import Stage
-from seglift.workflows.naive_student.trainings import (
-    GIVEN,
-    Values,
-    drawn_around,
-    fine_tuning,
-    human_source,
-    mixed,
-    pseudo_source,
-    shaping,
-    training,
-)
+from seglift.workflows.naive_student.trainings import human_source, mixed, pseudo_source
 from seglift.workflows.outputs.manifest import MANIFEST_NAME
+from seglift.workflows.rounds.kinds import KINDS
+from seglift.workflows.rounds.networks import Model, round_folder, seed_folder
+from seglift.workflows.rounds.stages import Stage
+from seglift.workflows.rounds.trainings import GIVEN, Values, drawn_around, fine_tuning, shaping, training
 from seglift.workflows.train.folder import INDEX, SCORES, without_roots
 from seglift.workflows.train.kinds import run_recipe
 from seglift.workflows.train.record import clear
@@ -42,42 +34,10 @@ from seglift.workflows.train.setup import TrainOptions
 TEACHER, STUDENT, TUNED, PSEUDO, HUMAN = "teacher", "student", "fine_tuned", "pseudo", "human"
 
 
-@dataclass(frozen=True)
-class Model:
-    """A network of the rounds that is trained and scored.
-
-    Attributes:
-        round: 0 for the first teacher.
-        name: ``teacher``, ``student`` or ``fine_tuned``; names its folder in that of the round.
-    """
-
-    round: int
-    name: str
-
-    @property
-    def title(self) -> str:
-        """What tables call it."""
-        return f"{self.round} {self.name.replace('_', '-')}"
-
-    def folder(self, out: Path, seed: int) -> Path:
-        """Where it lies."""
-        return round_folder(out, seed, self.round) / self.name
-
-
 def models_of(recipe: SelftrainRecipe) -> list[Model]:
     """Every network that is scored, in the order of the rounds."""
     names = (STUDENT,) if recipe.fine_tune is None else (STUDENT, TUNED)
     return [Model(0, TEACHER), *(Model(number, name) for number in range(1, recipe.rounds + 1) for name in names)]
-
-
-def seed_folder(out: Path, seed: int) -> Path:
-    """Where everything of one seed lies."""
-    return out / f"seed_{seed}"
-
-
-def round_folder(out: Path, seed: int, number: int) -> Path:
-    """Where everything of one round lies."""
-    return seed_folder(out, seed) / f"round_{number}"
 
 
 def count_stages(recipe: SelftrainRecipe) -> int:
@@ -128,7 +88,9 @@ class _Seed:
             yield self._train(Model(number, STUDENT), student, previous, pseudo.key)
             previous = Model(number, STUDENT).folder(self.out, self.seed)
             if recipe.fine_tune is not None:
-                tuned = fine_tuning(student, recipe, (previous / WEIGHTS_NAME).resolve()) | {"train": self.human}
+                tuned = fine_tuning(student, recipe.fine_tune, (previous / WEIGHTS_NAME).resolve()) | {
+                    "train": self.human
+                }
                 yield self._train(Model(number, TUNED), tuned, previous)
                 previous = Model(number, TUNED).folder(self.out, self.seed)
             weights = previous

@@ -16,14 +16,15 @@ from seglift.workflows.naive_student.output import RECIPE, rounds_output
 from seglift.workflows.naive_student.plan import SelftrainPlan, check_trainings, make_plan, tell_warnings
 from seglift.workflows.naive_student.recipe import SelftrainRecipe, read_selftrain
 from seglift.workflows.naive_student.report import REPORT, write_report
-from seglift.workflows.naive_student.results import ModelScores, collect, write_results
+from seglift.workflows.naive_student.results import collect
 from seglift.workflows.naive_student.rounds import count_stages, stages_of_seed
-from seglift.workflows.naive_student.shared_stages import SharedStages
-from seglift.workflows.naive_student.stages import StageRunner
 from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.machine import library_versions
 from seglift.workflows.outputs.one_process import require_one_process
 from seglift.workflows.recipes.recipe import plain_values
+from seglift.workflows.rounds.results import ModelScores, write_results
+from seglift.workflows.rounds.shared_stages import SharedStages
+from seglift.workflows.rounds.stages import StageRunner
 from seglift.workflows.train.setup import TrainOptions
 
 

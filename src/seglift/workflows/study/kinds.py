@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from seglift.base.errors import UserError
-from seglift.workflows.naive_student.kinds import KINDS as NETWORK_KINDS
 from seglift.workflows.naive_student.plan import make_plan
-from seglift.workflows.naive_student.recipe import inlined, parse_selftrain
+from seglift.workflows.naive_student.recipe import COMMAND, inlined, parse_selftrain
 from seglift.workflows.naive_student.rounds import models_of
 from seglift.workflows.naive_student.run import run_rounds
-from seglift.workflows.naive_student.shared_stages import SharedStages
 from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe
+from seglift.workflows.rounds.kinds import KINDS as NETWORK_KINDS
+from seglift.workflows.rounds.shared_stages import SharedStages
 from seglift.workflows.train.data import check_sources
 from seglift.workflows.train.folder import SCORES
 from seglift.workflows.train.kinds import run_recipe
@@ -126,7 +126,9 @@ def _scores_of_rounds(values: Values, folder: Path) -> dict[str, Path]:
 def _run_rounds(
     values: Values, where: str, folder: Path, options: TrainOptions, others: Sequence[Path], locks: Path
 ) -> None:
-    run_rounds(parse_selftrain(values, where), where, folder, options, shared=SharedStages(folder, others, locks))
+    run_rounds(
+        parse_selftrain(values, where), where, folder, options, shared=SharedStages(COMMAND, folder, others, locks)
+    )
 
 
 _TRAINING = StudyKind(

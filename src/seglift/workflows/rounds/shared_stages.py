@@ -14,7 +14,6 @@ from seglift.base.files import write_bytes
 from seglift.base.linked import link_or_copy
 from seglift.base.locks import file_lock
 from seglift.base.progress import say
-from seglift.workflows.naive_student.dataset_output import COMMAND
 from seglift.workflows.outputs.folder import JOURNAL_NAME, work_folder
 from seglift.workflows.outputs.journal import Journal
 
@@ -29,11 +28,13 @@ class SharedStages:
     """Where a stage's folder may be taken from.
 
     Attributes:
+        command: that does the rounds.
         out: OUT of the rounds.
-        others: OUT of rounds that may have done the same stage, each a folder of ``seglift selftrain``; need not exist.
+        others: OUT of rounds that may have done the same stage, each a folder of that command; need not exist.
         locks: folder of locks, so that of rounds that run side by side one does a stage while the others wait for it.
     """
 
+    command: str
     out: Path
     others: Sequence[Path]
     locks: Path
@@ -71,7 +72,7 @@ class SharedStages:
 
     def _find(self, key: str) -> Path | None:
         for other in self.others:
-            journal = Journal(work_folder(other, COMMAND) / JOURNAL_NAME, ENTRY)
+            journal = Journal(work_folder(other, self.command) / JOURNAL_NAME, ENTRY)
             last: dict[str, Any] = {entry["stage"]: entry for entry in journal.entries()}
             for entry in last.values():
                 folder: Path = other / entry["stage"]

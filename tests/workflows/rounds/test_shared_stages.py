@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from seglift.workflows.naive_student.shared_stages import ENTRY, SharedStages
-from seglift.workflows.naive_student.stages import Stage, StageRunner
 from seglift.workflows.outputs.journal import Journal
+from seglift.workflows.rounds.shared_stages import ENTRY, SharedStages
+from seglift.workflows.rounds.stages import Stage, StageRunner
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def rounds(tmp_path):
         work.mkdir(parents=True, exist_ok=True)
         others = [tmp_path / other for other in "abc" if other != name]
         runner = StageRunner(
-            Journal(work / "journal.jsonl", ENTRY), 1, shared=SharedStages(out, others, tmp_path / "locks")
+            Journal(work / "journal.jsonl", ENTRY), 1, shared=SharedStages("selftrain", out, others, tmp_path / "locks")
         )
 
         def do():

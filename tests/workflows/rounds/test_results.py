@@ -3,9 +3,8 @@ from __future__ import annotations
 import csv
 import json
 
-from seglift.workflows.naive_student.plan import Network
-from seglift.workflows.naive_student.results import ModelScores, format_rounds, write_results
-from seglift.workflows.naive_student.rounds import Model
+from seglift.workflows.rounds.networks import Model, Network
+from seglift.workflows.rounds.results import ModelScores, format_rounds, write_results
 
 SMALL, LARGE = Network("small", 10), Network("large", None)
 

@@ -20,16 +20,9 @@ from seglift.labels.writing import write_png
 from seglift.workflows.outputs.folder import RUN_NAME, OutputFolder, OutputKind
 from seglift.workflows.outputs.manifest import MANIFEST_NAME, write_manifest
 
-COMMAND, SPLIT, METHOD = "selftrain", "train", "naive_student"
+SPLIT = "train"
 IMAGES, LABELS, INSTANCES, CONFIDENCE = "images", "labels", "instances", "confidence"
 SKIPPED_NAME = "skipped.txt"
-DATASET = OutputKind(
-    COMMAND,
-    "labels",
-    (IMAGES, LABELS, INSTANCES, CONFIDENCE),
-    (MANIFEST_NAME, SKIPPED_NAME, SPACE_FILE),
-    entry=frozenset({"stem", "key"}),
-)
 
 
 @dataclass(frozen=True)
@@ -61,10 +54,14 @@ class DatasetOutput(OutputFolder):
         folder: the dataset's.
         identity: what a run must share with an earlier one to continue it.
         space: label space of the labels.
+        command: that writes it.
     """
 
-    def __init__(self, folder: Path, identity: dict[str, Any], space: LabelSpace) -> None:
-        super().__init__(folder, identity, DATASET)
+    def __init__(self, folder: Path, identity: dict[str, Any], space: LabelSpace, command: str) -> None:
+        folders, files = (IMAGES, LABELS, INSTANCES, CONFIDENCE), (MANIFEST_NAME, SKIPPED_NAME, SPACE_FILE)
+        super().__init__(
+            folder, identity, OutputKind(command, "labels", folders, files, entry=frozenset({"stem", "key"}))
+        )
         self.space = space
 
     def continues(self) -> bool:
@@ -144,13 +141,14 @@ class DatasetOutput(OutputFolder):
 
 
 def manifest_line(
-    entry: Mapping[str, Any], dataset: str, source: str | None, distance: int, clip: str | None
+    entry: Mapping[str, Any], dataset: str, method: str, source: str | None, distance: int, clip: str | None
 ) -> dict[str, Any]:
     """The line of the manifest that tells of an entry of the journal.
 
     Args:
         entry: of :meth:`DatasetOutput.write_frame`.
         dataset: what the recipe calls the data.
+        method: that made the labels.
         source: name of the annotated frame, None where there is none.
         distance: frames from that one, signed.
         clip: the video, None of a still.
@@ -160,7 +158,7 @@ def manifest_line(
         "source_frame": source,
         "target_frame": entry["stem"].rpartition("/")[2],
         "k": distance,
-        "method": METHOD,
+        "method": method,
         "pairs": "label",
         "clip": clip,
         **entry["files"],

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seglift.base.progress import say
-from seglift.workflows.naive_student.shared_stages import SharedStages
 from seglift.workflows.outputs.journal import Journal
+from seglift.workflows.rounds.shared_stages import SharedStages
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from seglift.workflows.naive_student.shared_stages import ENTRY
-from seglift.workflows.naive_student.stages import Stage, StageRunner
 from seglift.workflows.outputs.journal import Journal
+from seglift.workflows.rounds.shared_stages import ENTRY
+from seglift.workflows.rounds.stages import Stage, StageRunner
 
 
 @pytest.fixture
