@@ -10,9 +10,13 @@ from typing import Any
 from seglift.base.errors import UserError
 from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.score.run import format_scores
+from seglift.workflows.train.coarse_to_fine import (
+    describe_coarse_to_fine_training,
+    run_coarse_to_fine_training,
+)
 from seglift.workflows.train.panoptic import describe_panoptic_training, run_panoptic_training
 from seglift.workflows.train.refiner import describe_refiner_training, run_refiner_training
-from seglift.workflows.train.segmentation import describe_training, run_training
+from seglift.workflows.train.segmentation import TrainResult, describe_training, run_training
 from seglift.workflows.train.setup import TrainOptions
 from seglift.workflows.train.video import describe_video_training, run_video_training
 
@@ -30,7 +34,14 @@ Describe = Callable[[Mapping[str, Any], str, Path, TrainOptions], str]
 
 
 def _segmentation(values: Mapping[str, Any], where: str, out: Path, options: TrainOptions) -> Trained | None:
-    done = run_training(values, where, out, options)
+    return _as_table(run_training(values, where, out, options))
+
+
+def _coarse_to_fine(values: Mapping[str, Any], where: str, out: Path, options: TrainOptions) -> Trained | None:
+    return _as_table(run_coarse_to_fine_training(values, where, out, options))
+
+
+def _as_table(done: TrainResult | None) -> Trained | None:
     if done is None:
         return None
     return Trained(done.weights, None if done.scores is None else format_scores(done.scores))
@@ -65,6 +76,7 @@ KINDS: dict[str, tuple[Run, Describe]] = {
     "panoptic": (_panoptic, describe_panoptic_training),
     "video_prediction": (_video_prediction, describe_video_training),
     "refiner": (_refiner, describe_refiner_training),
+    "coarse_to_fine": (_coarse_to_fine, describe_coarse_to_fine_training),
 }
 """For each kind what trains it, and what says what would be trained."""
 

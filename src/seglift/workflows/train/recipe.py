@@ -9,6 +9,7 @@ from seglift.base.errors import UserError
 from seglift.inference.panoptic.model import SEEN_WHOLE
 from seglift.inference.panoptic.settings import PanopticSettings
 from seglift.inference.settings import InferenceSettings
+from seglift.training.coarse_to_fine import CoarseToFineRecipe
 from seglift.training.image_task import ImageRecipe
 from seglift.training.panoptic import PanopticRecipe
 from seglift.training.segmentation import SegmentationRecipe
@@ -131,3 +132,13 @@ class PanopticTrainRecipe(PanopticRecipe, ImageTrainRecipe):
     """How validation and the final score look at images; tiles would cut instances."""
     segments: PanopticSettings = field(default_factory=PanopticSettings)
     """How validation and the final score make segments of the network's maps."""
+
+
+@dataclass(frozen=True)
+class CoarseToFineTrainRecipe(CoarseToFineRecipe, ImageTrainRecipe):
+    """What ``seglift train`` does for ``kind: coarse_to_fine``."""
+
+    kind: Literal["coarse_to_fine"] = "coarse_to_fine"
+    """What is trained."""
+    synthetic: tuple[str, ...] = ()
+    """Names of those sources of ``train`` whose images are synthetic; the others are real."""

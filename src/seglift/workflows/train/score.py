@@ -12,11 +12,10 @@ from seglift.inference.semantic_model import load_model
 from seglift.training.image_scores import predict_train_ids
 from seglift.training.images.dataset_samples import DatasetSamples
 from seglift.workflows.score.run import Scores
-from seglift.workflows.train.recipe import TrainRecipe
-from seglift.workflows.train.setup import TrainSetup
+from seglift.workflows.train.setup import Recipe, TrainSetup
 
 
-def score_training(setup: TrainSetup[TrainRecipe], weights: Path, skipped: Path | None) -> Scores | None:
+def score_training(setup: TrainSetup[Recipe], weights: Path, skipped: Path | None) -> Scores | None:
     """The scores on the test data, else on the validation data; None where the recipe has neither.
 
     Args:

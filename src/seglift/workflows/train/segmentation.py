@@ -20,7 +20,7 @@ from seglift.workflows.score.run import Scores
 from seglift.workflows.train.data import TrainingData
 from seglift.workflows.train.images import describe_images, open_images
 from seglift.workflows.train.in_folder import train_in_folder
-from seglift.workflows.train.recipe import TrainRecipe
+from seglift.workflows.train.recipe import CoarseToFineTrainRecipe, TrainRecipe
 from seglift.workflows.train.score import score_training
 from seglift.workflows.train.setup import TrainOptions, TrainSetup, set_up
 
@@ -77,16 +77,20 @@ def describe_training(values: Mapping[str, Any], where: str, out: Path, options:
 
 
 def _set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> TrainSetup[TrainRecipe]:
-    return set_up(values, where, options, TrainRecipe, build, _check)
+    return set_up(values, where, options, TrainRecipe, build, check_network)
 
 
-def _check(recipe: TrainRecipe, data: TrainingData) -> None:
-    """Refuses losses that cannot be built, and networks whose instance heads would stay untrained."""
+def check_network(recipe: TrainRecipe | CoarseToFineTrainRecipe, data: TrainingData) -> None:
+    """Refuses losses that cannot be built, and networks whose instance heads would stay untrained.
+
+    Raises:
+        UserError: one of the two.
+    """
     network = recipe.network.architecture
     if network in PANOPTIC_NETWORKS:
         others = ", ".join(sorted(NETWORKS.keys() - PANOPTIC_NETWORKS.keys()))
         raise UserError(
-            f"network {network} has instance heads, which kind: segmentation does not train; say kind: panoptic, or"
+            f"network {network} has instance heads, which kind: {recipe.kind} does not train; say kind: panoptic, or"
             f" choose one of: {others}"
         )
     classes = data.space.num_train
