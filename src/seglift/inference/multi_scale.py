@@ -58,6 +58,26 @@ def mean_of(parts: Iterator[Tensor]) -> Tensor:
     return total / count if count > 1 else total
 
 
+def view_logits(
+    logits: Callable[[Tensor], Tensor], images: Tensor, scales: Sequence[float], flip: bool, size: tuple[int, int]
+) -> Iterator[Tensor]:
+    """The logits of each view by itself, all as those of the unmirrored image.
+
+    Args:
+        logits: images [B, 3, h, w] to logits [B, C, h, w].
+        images: float32 [B, 3, H, W] in 0..1.
+        scales: factors of height and width.
+        flip: whether each scale is also seen mirrored left and right.
+        size: height and width to which the logits are brought, bilinearly.
+
+    Yields:
+        float32 [B, C, *size].
+    """
+    for seen, mirrored in views(images, scales, flip):
+        part = logits(seen)
+        yield resize(part.flip(-1) if mirrored else part, *size)
+
+
 def multi_scale_logits(
     logits: Callable[[Tensor], Tensor],
     images: Tensor,
@@ -77,12 +97,7 @@ def multi_scale_logits(
     Returns:
         float32 [B, C, H, W].
     """
-    height, width = images.shape[-2:]
-
-    def look(seen: Tensor, mirrored: bool) -> Tensor:
-        part = logits(seen)
-        part = resize(part.flip(-1) if mirrored else part, height, width)
-        return part.softmax(1) if average == "probabilities" else part
-
-    mean = mean_of(look(seen, mirrored) for seen, mirrored in views(images, scales, flip))
+    size = (images.shape[-2], images.shape[-1])
+    parts = view_logits(logits, images, scales, flip, size)
+    mean = mean_of(part.softmax(1) if average == "probabilities" else part for part in parts)
     return torch.log(mean.clamp_min(SMALLEST_PROBABILITY)) if average == "probabilities" else mean

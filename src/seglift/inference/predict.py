@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from seglift.inference.multi_scale import multi_scale_logits, resize
+from seglift.inference.multi_scale import multi_scale_logits, resize, view_logits
 from seglift.inference.semantic_model import SemanticModel, preferred_short_side
 from seglift.inference.settings import InferenceSettings
 from seglift.inference.sliding_window import sliding_logits, tile_size
@@ -37,15 +37,28 @@ class Predictor:
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
         """Images float32 [B, 3, H, W] in 0..1 to logits float32 [B, C, H, W]."""
-        logits, size = self._at_working_size(images), (images.shape[-2], images.shape[-1])
-        if self.settings.size is not None:
-            return F.interpolate(logits, size, mode="nearest-exact")
-        return resize(logits, *size)
+        return self._put_back(self._at_working_size(images), (images.shape[-2], images.shape[-1]))
+
+    @torch.no_grad()
+    def views(self, images: Tensor) -> Iterator[Tensor]:
+        """The logits of each view by itself: float32 [B, C, H, W] for images [B, 3, H, W] in 0..1, mirrored back."""
+        seen, settings = self._seen(images), self.settings
+        size, wanted = (seen.shape[-2], seen.shape[-1]), (images.shape[-2], images.shape[-1])
+        between = wanted if settings.size is None else size
+        tiled = self._tiled(self.model.logits, seen.shape[-2])
+        for logits in view_logits(tiled, seen, settings.scales, settings.flip, between):
+            yield self._put_back(logits, wanted)
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
         """Images float32 [B, 3, H, W] in 0..1, seen once at the working size, to features float32 [B, F, h, w]."""
         return self.model.features(self._shrunk(images))
+
+    def _put_back(self, logits: Tensor, size: tuple[int, int]) -> Tensor:
+        """Logits at the size of the image."""
+        if self.settings.size is not None:
+            return F.interpolate(logits, size, mode="nearest-exact")
+        return resize(logits, *size)
 
     def _shrunk(self, images: Tensor) -> Tensor:
         return resize(images, *working_size(self.model, images.shape[-2], images.shape[-1], self.settings))
