@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seglift.report.selection import frames_to_label, ordinal, select_frames
+from seglift.report.selection import LABEL_NEXT, frames_to_label, labelling_rounds, ordinal, select_frames
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,22 @@ def test_frames_to_label_next():
     assert frames_to_label(near, 8, skip=[0, 10, 20, 30])[:2] == (4, 15)
     assert 7 not in frames_to_label(near, 8, skip=[0, 10, 20, 30])
     assert frames_to_label([0.3, 0.2, 0.1], 8, skip=[1]) == (2, 0)
+
+
+def test_rounds_begin_with_what_a_report_names_and_then_halve_what_is_left():
+    values = [1 - 0.01 * min(index, 40 - index) for index in range(41)]
+    keyframes = [0, 40]
+    rounds = list(labelling_rounds(values, keyframes))
+    assert [tuple(index for _, index in chosen) for chosen in rounds[:2]] == [(20,), (10, 30)]
+    assert tuple(index for _, index in rounds[0]) == frames_to_label(values, LABEL_NEXT, keyframes)
+    assert rounds[1][0][0] == pytest.approx(0.9)  # 10 frames from the new keyframe as from the old one
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_rounds_give_every_frame_once(data):
+    values = data.draw(st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=60))
+    skip = data.draw(st.sets(st.integers(0, len(values) - 1)))
+    found = [index for chosen in labelling_rounds(values, skip) for _, index in chosen]
+    wanted = [index for index, value in enumerate(values) if value is not None and index not in skip]
+    assert sorted(found) == wanted

@@ -25,6 +25,7 @@ COMMANDS = {
     "score": "compare labels with ground truth: IoU per class, mIoU, accuracy, boundary F",
     "selftrain": "rounds of teacher and student over unlabelled frames (Naive-Student)",
     "study": "train several policies with several seeds and compare them",
+    "suggest": "which frames or images to annotate next, and the hours it takes",
     "train": "train by a recipe: a segmentation model, or motion from unlabelled video",
     "synthesize": "label the neighbours of every labelled frame of a dataset, as a dataset to train on",
     "streets": "write the procedural street dataset",

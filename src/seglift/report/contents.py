@@ -53,6 +53,12 @@ class FrameRecord:
             provenance=line.get("provenance"),
         )
 
+    @property
+    def expected_quality(self) -> float | None:
+        """What says which frame to label next: estimated mIoU, or mean confidence (0 where nothing is known)."""
+        estimate = known(self.estimated_miou)
+        return known(self.mean_confidence) if estimate is None else estimate
+
 
 @dataclass(frozen=True)
 class DistanceScore:

@@ -37,12 +37,11 @@ from seglift.report.layers import (
     objects_uri,
     thumbnail_size,
 )
-from seglift.report.selection import Selection, frames_to_label, select_frames
+from seglift.report.selection import LABEL_NEXT, Selection, frames_to_label, select_frames
 from seglift.report.template import get_template
 
 LONG_SIDE = 640
 MAX_SHOWN = 120
-LABEL_NEXT = 8
 
 
 def write_report(path: Path, summary: ReportSummary, fetch: FetchFrame, max_shown: int = MAX_SHOWN) -> None:
@@ -81,11 +80,7 @@ def write_report(path: Path, summary: ReportSummary, fetch: FetchFrame, max_show
 
 
 def _label_next(summary: ReportSummary, method: MethodResult) -> tuple[int, ...]:
-    """By estimated mIoU; by mean confidence (0 where nothing is known) what has none."""
-    estimates = [known(record.estimated_miou) for record in method.records]
-    confidence = [known(record.mean_confidence) for record in method.records]
-    values = [sure if value is None else value for value, sure in zip(estimates, confidence, strict=True)]
-    return frames_to_label(values, LABEL_NEXT, summary.keyframes)
+    return frames_to_label([record.expected_quality for record in method.records], LABEL_NEXT, summary.keyframes)
 
 
 def _context(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+
+LABEL_NEXT = 8
+"""Frames of a clip that a report asks to label next."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,38 @@ def frames_to_label(values: Sequence[float | None], count: int, skip: Collection
         if all(abs(index - other) >= around for other in chosen):
             chosen.append(index)
     return tuple(chosen)
+
+
+def labelling_rounds(
+    values: Sequence[float | None], skip: Collection[int] = ()
+) -> Iterator[tuple[tuple[float, int], ...]]:
+    """All frames in the order in which to label them: first those that a report names, then those between.
+
+    Every round is a choice of :func:`frames_to_label`, with the frames of the rounds before as further keyframes. What
+    a value lacks to 1 is taken to shrink with the distance to the nearest of them.
+
+    Args:
+        values: one per frame, 0..1; None = not known, never given.
+        skip: indices never given, e.g. the keyframes.
+
+    Yields:
+        Value, as it is expected when the rounds before are labelled, and frame index; :data:`LABEL_NEXT` at most.
+    """
+    drawn, expected = sorted(skip), list(values)
+    distances = [_to_nearest(index, drawn, len(values)) for index in range(len(values))]
+    while chosen := frames_to_label(expected, LABEL_NEXT, drawn):
+        yield tuple((value, index) for index in chosen if (value := expected[index]) is not None)
+        drawn = sorted({*drawn, *chosen})
+        for index, value in enumerate(values):
+            if value is not None and distances[index]:
+                near = _to_nearest(index, drawn, len(values))
+                expected[index] = 1.0 - (1.0 - value) * near / distances[index]
+
+
+def _to_nearest(index: int, ascending: Sequence[int], none: int) -> int:
+    """Distance to the nearest of ``ascending``; ``none`` where it is empty."""
+    place = bisect_left(ascending, index)
+    return min((abs(index - other) for other in ascending[max(0, place - 1) : place + 1]), default=none)
 
 
 def select_frames(total: int, keyframes: Sequence[int], first: Collection[int], limit: int) -> Selection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeVar
@@ -14,13 +15,22 @@ from seglift.base.errors import UserError
 from seglift.inference.panoptic.model import SEEN_WHOLE, PanopticModel, PanopticPredictor
 from seglift.inference.panoptic.segments import decode_panoptic
 from seglift.inference.predict import Predictor, image_to_tensor
-from seglift.inference.semantic_model import SemanticModel
+from seglift.inference.semantic_model import HUB_PREFIX, SemanticModel
 from seglift.labels.instances import encode_cityscapes
 from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace
+from seglift.workflows.input_identity import MODEL_WORDS
 from seglift.workflows.predict.config import PredictConfig
 from seglift.workflows.predict.output import PredictedFrame
 
 Output = TypeVar("Output")
+
+
+def require_model(spec: str) -> None:
+    """Refuses, with a UserError, a ``--model`` that names no weights or weights that are not there."""
+    if spec in MODEL_WORDS:
+        raise UserError(f"--model is '{spec}', expected a checkpoint or hf:ID; train one with seglift train")
+    if not spec.startswith(HUB_PREFIX) and not os.path.exists(spec):  # noqa: PTH110 - never raises
+        raise UserError(f"--model {spec} is neither a file nor a folder; give a checkpoint or hf:ID")
 
 
 def make_predictor(model: SemanticModel, config: PredictConfig) -> Predictor:

@@ -36,7 +36,7 @@ class FrameOf:
         return f"frame {self.index}"
 
 
-def list_pictures(path: Path, out: Path) -> dict[str, Source]:
+def list_pictures(path: Path, out: Path | None = None) -> dict[str, Source]:
     """The pictures by name, in natural order; nothing is decoded but a video's first frame.
 
     The name is the full file stem (index with six digits in a video), with the folders above it in a tree; where a
@@ -44,7 +44,7 @@ def list_pictures(path: Path, out: Path) -> dict[str, Source]:
 
     Args:
         path: a video file, or a folder.
-        out: where results go; pictures in it are left out.
+        out: where results go; pictures in it are left out. None where nothing is written.
 
     Raises:
         UserError: there is nothing, no picture, or two pictures of one name.
@@ -52,7 +52,9 @@ def list_pictures(path: Path, out: Path) -> dict[str, Source]:
     if not path.is_dir():
         video = open_frames(path)
         return {stem: FrameOf(video, index) for index, stem in enumerate(video.stems)}
-    own = f"{out.resolve().relative_to(path.resolve())}/" if out.resolve().is_relative_to(path.resolve()) else None
+    own = None
+    if out is not None and out.resolve().is_relative_to(path.resolve()):
+        own = f"{out.resolve().relative_to(path.resolve())}/"
     for depth in (0, DEEPEST):
         listing = scan_files(path, depth)
         names = tuple(name for name in listing.names if own is None or not name.startswith(own))

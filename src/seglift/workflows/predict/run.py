@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,23 +11,22 @@ import torch
 from seglift import __version__
 from seglift.base.ahead import work_ahead
 from seglift.base.devices import resolve_device
-from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, write_json
 from seglift.base.progress import ProgressBar, say
 from seglift.datasets.dataset import Source
 from seglift.inference.panoptic.model import PanopticPredictor
 from seglift.inference.predict import Predictor
-from seglift.inference.semantic_model import HUB_PREFIX, load_model
+from seglift.inference.semantic_model import load_model
 from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
-from seglift.workflows.input_identity import MODEL_WORDS, model_identity, space_identity
+from seglift.workflows.input_identity import model_identity, space_identity
 from seglift.workflows.outputs.folder import TIMING_NAME
 from seglift.workflows.outputs.frame_writer import FrameWriter
 from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.machine import peak_memory
 from seglift.workflows.outputs.stage_timing import Timing
 from seglift.workflows.predict.config import PredictConfig
-from seglift.workflows.predict.frame import make_predictor, predict_frame
+from seglift.workflows.predict.frame import make_predictor, predict_frame, require_model
 from seglift.workflows.predict.frames import list_pictures
 from seglift.workflows.predict.instance_ids import check_instance_ids
 from seglift.workflows.predict.output import COLOR, CONFIDENCE, INSTANCES, LABELS, PredictOutput
@@ -64,10 +62,7 @@ def run_predict(config: PredictConfig) -> PredictResult:
         UserError: something the user can fix. What is finished stays, and the same command goes on from there.
     """
     started = time.monotonic()
-    if config.model in MODEL_WORDS:
-        raise UserError(f"--model is '{config.model}', expected a checkpoint or hf:ID; train one with seglift train")
-    if not config.model.startswith(HUB_PREFIX) and not os.path.exists(config.model):  # noqa: PTH110 - never raises
-        raise UserError(f"--model {config.model} is neither a file nor a folder; give a checkpoint or hf:ID")
+    require_model(config.model)
     config = replace(config, device=resolve_device(config.device))
     space = get_space(config.space)
     pictures = list_pictures(config.frames, config.out)

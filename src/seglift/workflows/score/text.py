@@ -26,13 +26,13 @@ def percent(fraction: float) -> str:
     return "absent" if math.isnan(fraction) else f"{100.0 * fraction:.1f}"
 
 
-def render_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A plain-text table; the first column is left-aligned, the others right-aligned."""
+def render_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], width: int = 100) -> str:
+    """A plain-text table, ``width`` characters at most; the first column is left-aligned, the others right-aligned."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for position, name in enumerate(header):
         table.add_column(name, justify="left" if position == 0 else "right")
     for row in rows:
         table.add_row(*row)
     text = StringIO()
-    Console(file=text, width=100).print(table)
+    Console(file=text, width=width).print(table)
     return text.getvalue().rstrip()

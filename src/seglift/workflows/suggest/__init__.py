@@ -1,0 +1,1 @@
+"""``seglift suggest``: what to annotate next, and the hours it takes."""
