@@ -78,6 +78,7 @@ def test_teachers_and_students_of_two_kinds(write, training, panoptic, error):
     assert "expected one; make them equal" in error(write(student=[training, panoptic]))
     two = [training, {**training, "network": {"architecture": "compact_unet"}}]
     assert "the students are different networks" in error(write(student=two, start_from_previous=True))
+    assert "teacher and students are different" in error(write(student=two[1], start_from_teacher=True))
 
 
 def test_weights_without_instance_heads_label_classes_alone(

@@ -6,6 +6,7 @@ import csv
 import json
 
 import numpy as np
+import yaml
 from PIL import Image
 
 from seglift.cli.main import main
@@ -136,3 +137,13 @@ def test_a_student_begins_with_the_one_before_and_a_smaller_one_is_warned_of(
     assert said.count("warning: the student of round 1") == 1 and "equal or larger" in said
     text = (tmp_path / "out" / "seed_0" / "round_2" / "student" / "recipe.yaml").read_text()
     assert "round_1/student/best.safetensors" in text
+
+
+def test_students_begin_with_their_teachers(write, selftrain, tmp_path):
+    assert selftrain(write(start_from_teacher=True), tmp_path / "out") == 0
+    starts = [
+        yaml.safe_load((tmp_path / f"out/seed_0/round_{number}/student/recipe.yaml").read_text())["start"]
+        for number in (1, 2)
+    ]
+    assert starts[0].endswith("round_0/teacher/best.safetensors")
+    assert starts[1].endswith("round_1/fine_tuned/best.safetensors")

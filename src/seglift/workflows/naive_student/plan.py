@@ -37,7 +37,7 @@ from seglift.workflows.train.setup import TrainOptions
 
 IDENTITY = (
     *("labelled", "unlabelled", "val", "test", "share", "labelled_frames", "centroid_classes", "mix", "fine_tune"),
-    *("start_from_previous", "labelling", "segments", "void_classes"),
+    *("start_from_previous", "start_from_teacher", "labelling", "segments", "void_classes"),
 )
 """Names of a recipe that shape results; seeds and rounds may be added later."""
 
@@ -127,11 +127,7 @@ def make_plan(recipe: SelftrainRecipe, where: str, options: TrainOptions) -> tup
     void = VoidRegions(recipe.void_classes, space)
     labelling = Labelling(recipe.labelling, recipe.segments, void, kind == PANOPTIC, device, options.skip_corrupt)
     networks = tuple(Network(network_name(one), count_network(one, space.num_train)) for one in students)
-    if recipe.start_from_previous and len({json.dumps(plain_values(one.network)) for one in students}) > 1:
-        raise UserError(
-            f"{where}: start_from_previous is true, but the students are different networks; give one student, or"
-            " start_from_previous: false"
-        )
+    _check_starts(recipe, where)
     if isinstance(recipe.teacher, str):
         teacher = Network(recipe.teacher, _check_weights(recipe.teacher, labelling))
     else:
@@ -181,6 +177,25 @@ def _one_kind(recipe: SelftrainRecipe, where: str) -> str:
             " expected one kind: change one of them"
         )
     return kind
+
+
+def _check_starts(recipe: SelftrainRecipe, where: str) -> None:
+    """Refuses weights to start from that are another network's."""
+    for name, begins in (("start_from_previous", recipe.students), ("start_from_teacher", _taught(recipe))):
+        networks = {json.dumps(plain_values(parsed_training(values, where).network)) for values in begins}
+        if getattr(recipe, name) and len(networks) > 1:
+            who = "the students" if name == "start_from_previous" else "teacher and students"
+            raise UserError(f"{where}: {name} is true, but {who} are different networks; make them one, or drop it")
+    if recipe.start_from_teacher and not isinstance(recipe.teacher, dict):
+        raise UserError(
+            f"{where}: start_from_teacher is true, but the teacher is weights ({recipe.teacher}), expected a recipe of"
+            " seglift train; name the weights as `start` in the student's recipe"
+        )
+
+
+def _taught(recipe: SelftrainRecipe) -> tuple[Values, ...]:
+    """Recipes of the first teacher, where it has one, and of all students."""
+    return (*((recipe.teacher,) if isinstance(recipe.teacher, dict) else ()), *recipe.students)
 
 
 def _check_weights(spec: str, labelling: Labelling) -> int | None:

@@ -81,7 +81,7 @@ class _Seed:
                 yield self._choose(labels)
         stage, weights = self._teach()
         yield stage
-        previous: Path | None = None
+        previous = Model(0, TEACHER).folder(self.out, self.seed) if recipe.start_from_teacher else None
         for number in range(1, recipe.rounds + 1):
             yield (pseudo := self._label(number, weights, frames))
             student = self._student_values(number, previous)
@@ -147,7 +147,7 @@ class _Seed:
         (pseudo,) = drawn_around([source], self.recipe.centroid_classes)
         train = mixed(self.human, pseudo, self.recipe.mix)
         values = training(self.recipe.students[number - 1], train, self.plan.held_out, self.seed)
-        if self.recipe.start_from_previous and previous is not None:
+        if previous is not None and (self.recipe.start_from_previous or self.recipe.start_from_teacher):
             values |= {"start": str((previous / WEIGHTS_NAME).resolve()), "new_head": False}
         return values
 
