@@ -16,7 +16,7 @@ from seglift.labels.space_file import get_space
 from seglift.models.zoo import build
 
 SPACE = get_space("cityscapes")
-ROAD, CAR, SKY, RIDER, TRAIN = 7, 26, 23, 25, 31
+ROAD, CAR, SKY, RIDER, TRAIN, BICYCLE = 7, 26, 23, 25, 31, 33
 
 
 @pytest.fixture
@@ -130,6 +130,14 @@ def test_images_with_classes_that_are_lacking_come_first(pool, run, tmp_path):
     run(*pool, "--count", 10, "--json", everything).done()
     assert found_in(everything)[:3] == chosen and len(set(found_in(everything))) == 10
     assert not {"a/a_0", "b/b_1"} & set(found_in(everything))
+
+
+def test_classes_that_the_model_never_finds_are_told(pool, run, tmp_path, save):
+    label = np.full((32, 48), ROAD, np.uint8)
+    label[:10] = BICYCLE
+    save(tmp_path / "labels/a/a_5_gtCoarse_labelIds.png", label)
+    out = run(*pool, "--count", 2).done().out
+    assert "labelled images show bicycle, but the model finds none in the unlabelled ones" in out
 
 
 def test_uniform_sampling_needs_no_model_and_is_nested_by_seed(pool, run, tmp_path):

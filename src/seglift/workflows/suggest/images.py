@@ -101,7 +101,21 @@ def suggest_images(place: PoolPlace, options: ImageOptions, budget: Budget) -> S
     balance = {
         name: (int(before[train_id]), int(after[train_id])) for train_id, name in enumerate(pool.space.train_names)
     }
-    return Suggestions(items, budget.minutes, available, what, order, about, balance)
+    note = _note_unseen(pool.space, presence, labelled)
+    return Suggestions(items, budget.minutes, available, what, order, about, balance, note)
+
+
+def _note_unseen(space: LabelSpace, presence: NDArray[np.bool_], labelled: Sequence[int]) -> str:
+    """What to say of classes that labels show and no unlabelled image is predicted to show."""
+    others = np.delete(presence, labelled, axis=0)
+    unseen = presence[labelled].any(0) & ~others.any(0)
+    names = [space.train_names[train_id] for train_id in np.flatnonzero(unseen).tolist()]
+    if not names:
+        return ""
+    return (
+        f"labelled images show {', '.join(names)}, but the model finds none in the unlabelled ones, so these were not"
+        " looked for; a better model may find them"
+    )
 
 
 def _with_classes(

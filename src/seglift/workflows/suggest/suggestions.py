@@ -38,6 +38,7 @@ class Suggestions:
         order: by what they were ranked, a few words.
         about: more for programs.
         balance: images with each class: labelled ones, and with the suggested ones as predicted; None where not known.
+        note: what a person should know of them, empty for nothing.
     """
 
     items: tuple[Suggestion, ...]
@@ -47,6 +48,7 @@ class Suggestions:
     order: str
     about: Mapping[str, Any] = field(default_factory=dict)
     balance: Mapping[str, tuple[int, int]] | None = None
+    note: str = ""
 
     @property
     def hours(self) -> float:
@@ -83,7 +85,7 @@ def format_suggestions(found: Suggestions) -> str:
     if found.balance is not None:
         counts = [[name, str(old), str(new)] for name, (old, new) in found.balance.items()]
         tables.append(render_table("images with each class", ["class", "labelled", "and suggested"], counts))
-    return "\n\n".join(tables)
+    return "\n\n".join([*tables, *[found.note] * bool(found.note)])
 
 
 def _width(rows: list[list[str]]) -> int:
