@@ -18,12 +18,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="do N runs side by side, which share the cores"
     )
+    parser.add_argument("--classes", action="store_true", help="also print IoU by class, and which classes differ")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Does the runs that are left, prints the table and where the plot lies."""
     from seglift.base.errors import UserError
     from seglift.workflows.recipes.overrides import parse_overrides, parse_roots
+    from seglift.workflows.study.by_class import format_classes
     from seglift.workflows.study.results import format_study
     from seglift.workflows.study.run import StudyOptions, run_study
     from seglift.workflows.train.setup import TrainOptions
@@ -42,7 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.recipe, arguments.out, options, StudyOptions(arguments.runs, arguments.minutes, arguments.jobs)
     )
     print(format_study(done.summaries))
+    if arguments.classes and done.classes:
+        print(format_classes(done.classes))
     if done.left:
         print(f"{done.left} {'run is' if done.left == 1 else 'runs are'} left: the same command goes on")
     print(f"plot: {arguments.out / 'study.png'}")
+    if (arguments.out / "budget.png").is_file():
+        print(f"plot over hours: {arguments.out / 'budget.png'}")
     return 0

@@ -138,6 +138,31 @@ def test_missing_folders_of_a_later_run_stop_the_first(study, shapes, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+def test_costs_and_classes(study, shapes, tmp_path, capsys):
+    policies = {"plain": {}, "short": {"fit.steps": 2}, "full": {"fit.steps": 5}}
+    costs = {"hours": {"full": 30}, "cost": {"plain": {"fine": 4}, "short": {"coarse": 30, "synthetic": 9}}}
+    costs |= {"minutes": {"coarse": 4}, "groups": {"shapes": ["plain", "short"]}, "line": "full"}
+    words = study("--root", str(shapes), "--classes", policies=policies, **costs)
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "hours" in said and "IoU by class" in said and "plot over hours" in said
+    out = tmp_path / "out"
+    hours = {row["policy"]: float(row["hours"]) for row in csv.DictReader((out / "study.csv").open())}
+    assert hours == {"plain": 6, "short": 2, "full": 30}
+    assert (out / "budget.png").is_file()
+    own = json.loads((out / "short/seed_3/scores.json").read_text())["iou"]
+    found = {
+        row["class"]: row["mean"] for row in csv.DictReader((out / "classes.csv").open()) if row["policy"] == "short"
+    }
+    assert {name: float(value) for name, value in found.items()} == pytest.approx(
+        {name: value for name, value in own.items() if value is not None}, abs=1e-6
+    )
+    assert main(study("--root", str(shapes), policies=policies, **{**costs, "line": "fuller"})) == 2
+    assert "line names 'fuller'" in capsys.readouterr().err
+    assert main(study(policies=policies, minutes={"coarse": "slow"})) == 2
+    assert "minutes.coarse" in capsys.readouterr().err
+
+
 def test_a_finished_study_is_shown_without_its_data(study, shapes, tmp_path, capsys):
     assert main(study("--root", str(shapes))) == 0
     capsys.readouterr()

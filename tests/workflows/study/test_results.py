@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 
 import pytest
@@ -80,3 +81,34 @@ def test_before_the_first_run_there_is_nothing(study, tmp_path):
     summaries = write_results(recipe, empty, tmp_path / "out")
     assert format_study(summaries) == "no run is done yet"
     assert not (tmp_path / "out/study.png").exists()
+
+
+def test_hours_are_in_every_result_and_have_a_plot_of_their_own(study, tmp_path):
+    recipe, runs = study
+    write_results(recipe, runs, tmp_path)
+    assert not (tmp_path / "budget.png").exists() and "hours" not in (tmp_path / "study.csv").read_text()
+    costs = dataclasses.replace(recipe, hours={"best": 4462}, cost={"b": {"coarse": 600}}, line="best")
+    text = format_study(write_results(costs, runs, tmp_path))
+    assert [line.split()[:2] for line in text.splitlines()[2:5]] == [["a", "2"], ["b", "70"], ["best", "4462"]]
+    rows = list(csv.DictReader((tmp_path / "study.csv").open()))
+    assert {(row["policy"], row["hours"]) for row in rows} == {("a", ""), ("b", "70"), ("best", "4462")}
+    written = json.loads((tmp_path / "summary.json").read_text())["metrics"]["miou"]["policies"]
+    assert [row.get("hours") for row in written] == [None, 70, 4462]
+    assert (tmp_path / "budget.png").read_bytes().startswith(b"\x89PNG")
+    write_results(recipe, runs, tmp_path)
+    assert not (tmp_path / "budget.png").exists()
+
+
+def test_classes_are_written_where_scores_have_them(study, tmp_path):
+    recipe, runs = study
+    write_results(recipe, runs, tmp_path)
+    assert not (tmp_path / "classes.csv").exists()
+    for run in runs:
+        place = list(run.scores.values())[-1]
+        place.write_text(
+            json.dumps({**json.loads(place.read_text()), "iou": {"car": GAINS[run.policy.name, run.seed]}})
+        )
+    write_results(recipe, runs, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "classes.csv").open()))
+    assert [(row["class"], row["policy"], row["mean"]) for row in rows][1] == ("car", "b", "0.600000")
+    assert json.loads((tmp_path / "summary.json").read_text())["classes"]["car"][2]["difference"] == pytest.approx(0.25)

@@ -11,11 +11,15 @@ from seglift.base.errors import UserError
 from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe, read_yaml
 from seglift.workflows.score.single_numbers import SINGLE_NUMBERS
+from seglift.workflows.study.costs import check_costs
 from seglift.workflows.study.kinds import StudyKind, kind_of, read_inner
 
 SEEDS = ("fit.seed", "seeds")
 """Where recipes say their seeds."""
-OWN_FILES = ("class_index", "lock", "locks", "study.json", "study.csv", "study.png", "summary.json")
+OWN_FILES = (
+    *("class_index", "lock", "locks", "study.json", "study.csv", "study.png", "summary.json", "classes.csv"),
+    "budget.png",
+)
 """What a study writes beside the folders of its policies."""
 
 
@@ -38,6 +42,17 @@ class StudyRecipe:
     pq_stuff, ap, ap50."""
     runs: dict[str, Any] = field(default_factory=dict)
     """What all policies change in the recipe, by dotted name."""
+    hours: dict[str, float] = field(default_factory=dict)
+    """Hours of annotation that a policy needs; or in their place `cost`."""
+    cost: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Number of images that a policy needs labelled, by kind of label: fine, fine_bdd100k, coarse, synthetic, or kinds
+    of `minutes`."""
+    minutes: dict[str, float] = field(default_factory=dict)
+    """Minutes for one image by kind of label, where they are others than Das et al.'s (WACV 2023)."""
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Policies that one line connects in the plot over hours, by the name of the line."""
+    line: str | None = None
+    """The policy whose score is a level line in that plot."""
 
     def __post_init__(self) -> None:
         """Refuses impossible values with a UserError."""
@@ -59,6 +74,7 @@ class StudyRecipe:
             raise UserError(
                 f"metrics are {list(self.metrics)}, expected some of {', '.join(SINGLE_NUMBERS)}; correct them"
             )
+        check_costs(self)
 
     @property
     def reference(self) -> str:

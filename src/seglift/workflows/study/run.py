@@ -13,10 +13,11 @@ from seglift.base.progress import say
 from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.one_process import require_one_process
 from seglift.workflows.recipes.overrides import check_roots
+from seglift.workflows.study.by_class import ByClass, summarise_classes
 from seglift.workflows.study.kinds import kind_of
 from seglift.workflows.study.recipe import Policy, StudyRecipe, read_study
 from seglift.workflows.study.results import StudySummary, write_results
-from seglift.workflows.study.runs import Run, runs_of, siblings
+from seglift.workflows.study.runs import Run, collect, runs_of, siblings
 from seglift.workflows.study.side_by_side import work_side_by_side
 from seglift.workflows.train.folder import INDEX
 from seglift.workflows.train.setup import TrainOptions
@@ -26,9 +27,10 @@ RECORD, LOCKS = "study.json", "locks"
 
 @dataclass(frozen=True)
 class StudyResult:
-    """Summaries by score, and how many runs are still to be done."""
+    """Summaries by score, IoU by class, and how many runs are still to be done."""
 
     summaries: list[StudySummary]
+    classes: ByClass
     left: int
 
 
@@ -73,8 +75,8 @@ def run_study(recipe_path: Path, out: Path, options: TrainOptions, much: StudyOp
 
     Seeds come first: all policies with the first seed, then with the next, so that an interrupted study compares what
     it can. Each run is a whole output of `seglift train` or `seglift selftrain` in ``out/POLICY/seed_N``;
-    ``study.csv``, ``summary.json`` and ``study.png`` are written after every run. Runs share the class indices in
-    ``out/class_index``; rounds with the same seed share the stages that they have in common.
+    ``study.csv``, ``classes.csv``, ``summary.json`` and the plots are written after every run. Runs share the class
+    indices in ``out/class_index``; rounds with the same seed share the stages that they have in common.
 
     Args:
         recipe_path: YAML of a :class:`StudyRecipe`.
@@ -98,7 +100,8 @@ def run_study(recipe_path: Path, out: Path, options: TrainOptions, much: StudyOp
         chosen = _pending(runs)[: much.limit]
         for _ in _work(chosen, runs, out, options, much):
             write_results(study, runs, out)
-        return StudyResult(write_results(study, runs, out), len(_pending(runs)))
+        classes = summarise_classes(collect(runs), study.reference)
+        return StudyResult(write_results(study, runs, out), classes, len(_pending(runs)))
 
 
 def _pending(runs: Sequence[Run]) -> list[Run]:

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from seglift.report import budget_plot as module
+from seglift.report.budget_plot import BudgetScores, budget_plot
+
+LINES = {"coarse": [(58.0, [0.5, 0.6]), (116.0, [0.6, 0.7])], "fine": [(75.0, [0.4])]}
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that were drawn."""
+    figures = []
+
+    def make(*arguments, **values):
+        figures.append(Figure(*arguments, **values))
+        return figures[-1]
+
+    monkeypatch.setattr(module, "Figure", make)
+    return figures
+
+
+def test_a_line_for_each_group_and_a_level_line(drawn):
+    parts = [BudgetScores("mIoU", LINES, ("full", [0.8, 0.82])), BudgetScores("PQ", LINES)]
+    picture = np.array(Image.open(io.BytesIO(budget_plot(parts))))
+    assert picture.shape[1] > picture.shape[0] * 2
+    first, second = drawn[0].axes
+    assert first.get_xscale() == "log" and first.get_xlabel() == "hours of annotation"
+    assert {text.get_text() for text in first.get_legend().get_texts()} == {"coarse", "fine", "full"}
+    assert {text.get_text() for text in second.get_legend().get_texts()} == {"coarse", "fine"}
+    line = first.containers[0].lines[0]
+    assert line.get_xdata().tolist() == [58, 116] and line.get_ydata().tolist() == pytest.approx([55, 65])
+    level = next(line for line in first.lines if line.get_label() == "full")
+    assert list(level.get_ydata()) == pytest.approx([81, 81])
+
+
+def test_no_hours_at_all_have_a_place_too(drawn):
+    budget_plot([BudgetScores("mIoU", {"coarse": [(0.0, [0.3]), *LINES["coarse"]]})])
+    assert drawn[0].axes[0].get_xscale() == "symlog"
+    budget_plot([BudgetScores("mIoU", {"free": [(0.0, [0.3])]})])
+    assert drawn[1].axes[0].get_xscale() == "linear"
