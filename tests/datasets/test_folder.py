@@ -138,3 +138,7 @@ def test_bad_positions(root):
     (root / "labels/train/still.png").unlink()
     with pytest.raises(UserError, match=r"no label at the positions 3, 7, ... of its clips"):
         open_folder(root, every=4, first=3)
+
+
+def test_confidence_maps_can_be_left_aside(root):
+    assert [item.confidence for item in open_folder(root, confidence=False).items] == [None] * 5

@@ -42,7 +42,12 @@ class ClipNeighbours:
 
 
 def open_folder(
-    root: Path, split: str = "train", space: str | None = None, every: int | None = None, first: int = 0
+    root: Path,
+    split: str = "train",
+    space: str | None = None,
+    every: int | None = None,
+    first: int = 0,
+    confidence: bool = True,
 ) -> Dataset:
     """A dataset in seglift's own layout.
 
@@ -58,6 +63,7 @@ def open_folder(
         every: use the labels of frames ``first``, ``first + every``, ... of each clip alone, as if nobody had drawn the
             others; stills keep theirs. None uses all.
         first: position of the first of them in its clip, from 0.
+        confidence: whether items have their confidence maps, which weight pixels in training.
 
     Raises:
         UserError: wrong root, unknown split, no label space, no image, two files of one name; ``every`` and ``first``
@@ -75,6 +81,8 @@ def open_folder(
         raise UserError(f"no images in {listing.folder}; expected images/{split}/CLIP/STEM.png (or .jpg, ...)")
     beside = {kind: _beside(root / kind / split).by_key(".png") for kind in _BESIDE}
     items = tuple(_item(key, images[key], beside, found_space) for key in sorted(images, key=natural_key))
+    if not confidence:
+        items = tuple(replace(item, confidence=None) for item in items)
     check_unique([item.name for item in items], f"split {split} of {root}")
     if every is not None:
         items = _thinned(items, every, first, f"split {split} of {root}")

@@ -33,14 +33,14 @@ class LabelledFrame:
         source: the image; a file is linked or copied as it is.
         labels: uint8 [H, W] raw ids of the space.
         instances: uint16 [H, W] in Cityscapes' encoding, or None.
-        confidence: file of a confidence map, or None.
+        confidence: uint8 [H, W] confidence map (0..255 = 0..1), or the file of one, or None.
         image: uint8 [H, W, 3] RGB of a source that is no file.
     """
 
     source: Source
     labels: Array8
     instances: Array16 | None = None
-    confidence: Path | None = None
+    confidence: Path | Array8 | None = None
     image: Array8 | None = None
 
 
@@ -109,7 +109,10 @@ class DatasetOutput(OutputFolder):
             write_png(files[INSTANCES], result.instances)
         if result.confidence is not None:
             files[CONFIDENCE] = self._path(CONFIDENCE, stem, ".png")
-            link_or_copy(result.confidence, files[CONFIDENCE])
+            if isinstance(result.confidence, Path):
+                link_or_copy(result.confidence, files[CONFIDENCE])
+            else:
+                write_png(files[CONFIDENCE], result.confidence)
         relative = {kind: path.relative_to(self.folder).as_posix() for kind, path in files.items()}
         return self.journal.append({"stem": stem, **entry, "files": relative})
 

@@ -40,8 +40,13 @@ class ModelScores:
         return {seed: value for seed, value in values.items() if value is not None}
 
 
-def write_results(rows: Sequence[ModelScores], out: Path) -> None:
+def write_results(rows: Sequence[ModelScores], out: Path, more: Mapping[str, Any] | None = None) -> None:
     """Writes ``rounds.json`` and ``rounds.csv``.
+
+    Args:
+        rows: networks with their scores.
+        out: OUT of the rounds.
+        more: further values for ``rounds.json``, by name.
 
     Raises:
         UserError: ``out`` cannot be written.
@@ -68,16 +73,21 @@ def write_results(rows: Sequence[ModelScores], out: Path) -> None:
             }
         )
     write_bytes(out / ROUNDS_CSV, text.getvalue().encode())
-    write_json(out / ROUNDS_JSON, {"models": found})
+    write_json(out / ROUNDS_JSON, {"models": found, **(more or {})})
 
 
-def table_of(rows: Sequence[ModelScores]) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows of the table, in percent: mean and sample standard deviation over seeds, gain over the teacher."""
+def table_of(rows: Sequence[ModelScores], first: str = "teacher") -> tuple[list[str], list[list[str]]]:
+    """Heads and rows of the table, in percent: mean and sample standard deviation over seeds, gain over the first.
+
+    Args:
+        rows: networks with their scores.
+        first: what the first of them is called.
+    """
     metrics = [metric for metric in SHOWN if any(row.values(metric) for row in rows)]
     by_metric = {metric: _summaries(rows, metric) for metric in metrics}
     heads = ["model", "runs"]
     for metric in metrics:
-        heads += [SINGLE_NUMBERS[metric].title, "to teacher"]
+        heads += [SINGLE_NUMBERS[metric].title, f"to {first}"]
     lines = []
     for row in rows:
         if row.scores:
@@ -89,9 +99,9 @@ def table_of(rows: Sequence[ModelScores]) -> tuple[list[str], list[list[str]]]:
     return heads, lines
 
 
-def format_rounds(rows: Sequence[ModelScores]) -> str:
-    """The table for a person; says so where nothing is scored yet."""
-    heads, lines = table_of(rows)
+def format_rounds(rows: Sequence[ModelScores], first: str = "teacher") -> str:
+    """The table for a person, see :func:`table_of`; says so where nothing is scored yet."""
+    heads, lines = table_of(rows, first)
     if not lines:
         return "no network is scored yet"
     return render_table("Rounds, in percent", heads, lines)
