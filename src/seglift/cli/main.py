@@ -18,6 +18,7 @@ from typing import NoReturn
 from seglift import __version__
 
 COMMANDS = {
+    "coarse2fine": "rounds of training on coarse labels and filling them, with synthetic images",
     "check": "read every file of a dataset once: what is wrong, neighbours, class histogram",
     "demo": "make a short street video, label it by every method, score all, write a report",
     "label": "label every frame of a video from a few labelled ones: the main job",

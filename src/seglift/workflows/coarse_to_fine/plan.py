@@ -1,0 +1,140 @@
+"""What ``seglift coarse2fine`` will do, checked before it does anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seglift.base.devices import resolve_device
+from seglift.base.errors import UserError
+from seglift.workflows.coarse_to_fine.data import CoarseData, Drawn, Sources, check_coarse_labels, open_sources
+from seglift.workflows.coarse_to_fine.filled_labels import Filling
+from seglift.workflows.coarse_to_fine.recipe import CoarseToFineRounds
+from seglift.workflows.coarse_to_fine.trainings import lying_part, round_training
+from seglift.workflows.recipes.recipe import plain_values
+from seglift.workflows.rounds.kinds import SEGMENTATION
+from seglift.workflows.rounds.networks import Network
+from seglift.workflows.rounds.trainings import (
+    Values,
+    count_network,
+    network_name,
+    parsed_training,
+    shaping,
+    source_values,
+)
+from seglift.workflows.train.folder import without_roots
+from seglift.workflows.train.kinds import describe_recipe
+from seglift.workflows.train.setup import TrainOptions
+
+IDENTITY = (
+    *("coarse", "fine", "synthetic", "val", "test", "fine_from_start", "fine_tune", "mix", "boundary"),
+    *("boundary_weight", "labelling", "weigh_by_confidence", "start_from_previous"),
+)
+"""Names of a recipe that shape results; seeds and rounds may be added later."""
+
+
+@dataclass(frozen=True)
+class CoarsePlan:
+    """Checked inputs.
+
+    Attributes:
+        recipe: of the rounds.
+        where: its file, for messages.
+        sources: opened data.
+        filling: how labels are filled.
+        options: of the command line.
+        network: what is trained.
+    """
+
+    recipe: CoarseToFineRounds
+    where: str
+    sources: Sources
+    filling: Filling
+    options: TrainOptions
+    network: Network
+
+    @property
+    def held_out(self) -> dict[str, Values]:
+        """``val`` and ``test`` of the trainings, as far as there are."""
+        given = {"val": self.recipe.val, "test": self.recipe.test}
+        found = {use: source for use, source in given.items() if source is not None}
+        return {use: source_values(source, self.sources.roots[source.called]) for use, source in found.items()}
+
+    def identity(self) -> dict[str, Any]:
+        """What a call must share with an earlier one to continue it, JSON-serialisable."""
+        values = without_roots(plain_values(self.recipe))
+        identity = {"model": shaping(self.recipe.values, "model"), **{name: values[name] for name in IDENTITY}}
+        found: dict[str, Any] = json.loads(json.dumps(identity))
+        return found
+
+
+def make_plan(recipe: CoarseToFineRounds, where: str, options: TrainOptions) -> tuple[CoarsePlan, CoarseData]:
+    """Opens the data and checks the network; reads no label, writes nothing.
+
+    Args:
+        recipe: of the rounds.
+        where: its file, for messages.
+        options: roots, device and corrupt images.
+
+    Returns:
+        The plan, and the data of the first seed.
+
+    Raises:
+        UserError: something is wrong with the recipe or its data.
+    """
+    device = resolve_device(options.device)
+    kind = recipe.values.get("kind", SEGMENTATION)
+    if kind != SEGMENTATION:
+        raise UserError(
+            f"{where}: model is of kind {kind}, expected segmentation; the rounds add synthetic images, mix and"
+            " boundary themselves"
+        )
+    parsed = parsed_training(recipe.values, f"{where}: model")
+    sources = open_sources(recipe, options.roots)
+    data = sources.draw(recipe.seeds[0])
+    count = sum(len(drawn.items) for drawn in data.synthetic)
+    if data.synthetic and count < parsed.batch:
+        raise UserError(
+            f"{where}: {count} synthetic images are used, expected at least a batch of {parsed.batch}; raise count,"
+            " give more images, or make model.batch smaller"
+        )
+    network = Network(network_name(parsed), count_network(parsed, sources.space.num_train))
+    filling = Filling(recipe.labelling, sources.space, device, options.skip_corrupt)
+    return CoarsePlan(recipe, where, sources, filling, options, network), data
+
+
+def check_inputs(plan: CoarsePlan, data: CoarseData, out: Path) -> list[str]:
+    """Checks coarse labels and everything that ``seglift train`` checks beforehand, on the data as they lie.
+
+    Args:
+        plan: of the rounds.
+        data: of the first seed.
+        out: folder of the rounds; nothing is written there.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        UserError: coarse labels without classes, or crops, loss, weights to start from or labels do not fit.
+    """
+    recipe = plan.recipe
+    found = check_coarse_labels(data, plan.sources.space, plan.options.skip_corrupt)
+    parts = [lying_part(drawn) for drawn in _trained_on(plan, data)]
+    values = round_training(recipe, parts, plan.held_out, recipe.seeds[0])
+    options = TrainOptions(device=plan.options.device, skip_corrupt=plan.options.skip_corrupt)
+    describe_recipe(values, f"{plan.where}: model", out / ".not-written", options)
+    overlaps = data.overlaps()
+    twice = (
+        f"warning: {overlaps} images are used with both their coarse and their fine label; lower share or count to keep"
+        " them apart"
+    )
+    return [*([found] if found else []), *([twice] if overlaps else [])]
+
+
+def _trained_on(plan: CoarsePlan, data: CoarseData) -> Sequence[Drawn]:
+    """What the first training learns from."""
+    fine = data.fine if plan.recipe.fine_from_start else ()
+    return (*data.coarse, *fine, *data.synthetic)

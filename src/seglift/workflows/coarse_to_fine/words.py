@@ -1,0 +1,35 @@
+"""The data and settings of coarse-to-fine rounds in words, for the dry run and the report."""
+
+from __future__ import annotations
+
+from seglift.workflows.coarse_to_fine.data import Drawn
+from seglift.workflows.coarse_to_fine.recipe import CoarseToFineRounds
+
+
+def describe_drawn(drawn: Drawn) -> str:
+    """How many images of a source are used, where it lies, what becomes of its labels and classes."""
+    opened = drawn.opened
+    given = opened.given
+    parts = [f"{len(drawn.items)} of {len(opened.labelled)} of {given.name} {given.split} at {given.root}"]
+    if opened.simulate is not None:
+        parts.append(f"made of fine labels, {100 * opened.simulate:.1f} % of whose pixels stay labelled")
+    if opened.ignored:
+        parts.append(f"classes ignored: {', '.join(opened.ignored)}")
+    if opened.missing:
+        parts.append(f"never labelled there: {', '.join(opened.missing)}")
+    return "; ".join(parts)
+
+
+def describe_mixing(recipe: CoarseToFineRounds) -> str:
+    """What is done with synthetic images."""
+    if not recipe.synthetic:
+        return "none"
+    mix, parts = recipe.mix, []
+    if mix is not None and mix.probability:
+        where = "in place of them" if mix.replace else "added to the batch"
+        parts.append(
+            f"{mix.probability:.0%} of real views mixed ({where}), each class with {mix.class_probability:.0%}"
+        )
+    if recipe.boundary is not None and recipe.boundary_weight:
+        parts.append(f"{recipe.boundary_weight:g} x boundary loss")
+    return ", ".join(parts) or "learned from, nothing more"
