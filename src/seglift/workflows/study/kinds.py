@@ -1,4 +1,4 @@
-"""What a study can run: trainings that have scores, and rounds of Naive-Student."""
+"""What a study can run: trainings that have scores, rounds of Naive-Student, coarse-to-fine rounds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from seglift.base.errors import UserError
+from seglift.workflows.coarse_to_fine import plan as coarse_plan
+from seglift.workflows.coarse_to_fine import recipe as coarse_recipe
+from seglift.workflows.coarse_to_fine import rounds as coarse_rounds
+from seglift.workflows.coarse_to_fine import run as coarse_run
 from seglift.workflows.naive_student.plan import make_plan
 from seglift.workflows.naive_student.recipe import COMMAND, inlined, parse_selftrain
 from seglift.workflows.naive_student.rounds import models_of
@@ -19,13 +23,19 @@ from seglift.workflows.rounds.shared_stages import SharedStages
 from seglift.workflows.train.data import check_sources
 from seglift.workflows.train.folder import SCORES
 from seglift.workflows.train.kinds import run_recipe
+from seglift.workflows.train.recipe import CoarseToFineTrainRecipe, ImageTrainRecipe
 from seglift.workflows.train.setup import TrainOptions
 
 Values = Mapping[str, Any]
 RESULT = ""
 """What the only network of a training is called."""
-TRAINING, ROUNDS = "segmentation", "naive_student"
-"""Kinds of recipes that do not say it: of one training, and with unlabelled data."""
+TRAINING, ROUNDS, COARSE = "segmentation", "naive_student", coarse_recipe.KIND
+"""Kinds of recipes that do not say it: of one training, with unlabelled data, with coarse labels."""
+TRAININGS: dict[str, type[ImageTrainRecipe]] = {
+    **{name: kind.recipe for name, kind in NETWORK_KINDS.items()},
+    "coarse_to_fine": CoarseToFineTrainRecipe,
+}
+"""Recipes of single trainings that are compared, by kind."""
 
 
 class Called(Protocol):
@@ -56,6 +66,7 @@ class StudyKind:
             one are the run's.
         run: does a run in its folder, or goes on with it. Its last arguments: folders of runs of other policies with
             the same seed, from which what they did alike may be taken, and a folder for locks.
+        inlined: plain values with those recipes read that they name as files relative to a folder.
     """
 
     parse: Callable[[Values, str], HasSources]
@@ -63,6 +74,7 @@ class StudyKind:
     check: Callable[[Values, str, TrainOptions], None]
     scores: Callable[[Values, Path], dict[str, Path]]
     run: Callable[[Values, str, Path, TrainOptions, Sequence[Path], Path], None]
+    inlined: Callable[[Values, Path], dict[str, Any]]
 
 
 def kind_of(values: Values, where: str) -> StudyKind:
@@ -85,16 +97,17 @@ def read_inner(values: Values, folder: Path) -> dict[str, Any]:
     Raises:
         UserError: one of them cannot be read.
     """
-    return inlined(values, folder) if _kind(values) == ROUNDS else dict(values)
+    return KINDS[kind].inlined(values, folder) if (kind := _kind(values)) in KINDS else dict(values)
 
 
 def _kind(values: Values) -> str:
     """The kind as the recipe says it, or as what is in it tells."""
-    return str(values.get("kind", ROUNDS if "unlabelled" in values else TRAINING))
+    likely = ROUNDS if "unlabelled" in values else COARSE if "coarse" in values else TRAINING
+    return str(values.get("kind", likely))
 
 
 def _parse_training(values: Values, where: str) -> HasSources:
-    recipe = parse_recipe(values, NETWORK_KINDS[_kind(values)].recipe, where)
+    recipe = parse_recipe(values, TRAININGS[_kind(values)], where)
     if recipe.val is None and recipe.test is None:
         raise UserError(f"{where}: nothing to score on, expected val or test; give it one of them")
     return recipe
@@ -105,7 +118,7 @@ def _seed_training(values: Values, seed: int) -> dict[str, Any]:
 
 
 def _check_training(values: Values, where: str, options: TrainOptions) -> None:
-    check_sources([parse_recipe(values, NETWORK_KINDS[_kind(values)].recipe, where)], options.roots)
+    check_sources([parse_recipe(values, TRAININGS[_kind(values)], where)], options.roots)
 
 
 def _run_training(
@@ -131,8 +144,29 @@ def _run_rounds(
     )
 
 
+def _check_coarse(values: Values, where: str, options: TrainOptions) -> None:
+    coarse_plan.make_plan(coarse_recipe.parse_rounds(values, where), where, options)
+
+
+def _scores_of_coarse(values: Values, folder: Path) -> dict[str, Path]:
+    recipe = coarse_recipe.parse_rounds(values, "recipe")
+    return {model.title: model.folder(folder, recipe.seeds[0]) / SCORES for model in coarse_rounds.models_of(recipe)}
+
+
+def _run_coarse(
+    values: Values, where: str, folder: Path, options: TrainOptions, others: Sequence[Path], locks: Path
+) -> None:
+    shared = SharedStages(coarse_recipe.COMMAND, folder, others, locks)
+    coarse_run.run_rounds(coarse_recipe.parse_rounds(values, where), where, folder, options, shared=shared)
+
+
 _TRAINING = StudyKind(
-    _parse_training, _seed_training, _check_training, lambda values, folder: {RESULT: folder / SCORES}, _run_training
+    _parse_training,
+    _seed_training,
+    _check_training,
+    lambda values, folder: {RESULT: folder / SCORES},
+    _run_training,
+    lambda values, folder: dict(values),
 )
 KINDS: dict[str, StudyKind] = {
     **dict.fromkeys(NETWORK_KINDS, _TRAINING),
@@ -142,6 +176,16 @@ KINDS: dict[str, StudyKind] = {
         _check_rounds,
         _scores_of_rounds,
         _run_rounds,
+        inlined,
     ),
+    COARSE: StudyKind(
+        coarse_recipe.parse_rounds,
+        lambda values, seed: {**values, "seeds": [seed]},
+        _check_coarse,
+        _scores_of_coarse,
+        _run_coarse,
+        coarse_recipe.inlined,
+    ),
+    **dict.fromkeys(TRAININGS.keys() - NETWORK_KINDS.keys(), _TRAINING),
 }
 """By the ``kind`` of the recipe."""
