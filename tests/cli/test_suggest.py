@@ -77,6 +77,7 @@ def test_clips_that_cannot_be_used(labelled, run, label, tmp_path, build_clip):
     assert "is a file" in run("suggest", out / "run.json").error
     assert "given twice" in run("suggest", out, out).error
     assert "--model is for images" in run("suggest", out, "--model", "x").error
+    assert "--sampling is for images" in run("suggest", out, "--sampling", "uniform").error
     for words, told in (
         (["--count", 0], "--count 0"), (["--count", "x"], "--count"), (["--hours", "nan"], "--hours nan"),
         (["--count", 1, "--hours", 2], "not allowed with"), (["--minutes-per-label", "slow"], "'slow'"),

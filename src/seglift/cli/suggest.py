@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--space", metavar="NAME|FILE", help="label space of the images: a name or a YAML/JSON file")
     parser.add_argument("--dataset", metavar="NAME", help="or: a dataset, such as cityscapes, bdd100k or folder")
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the dataset")
-    parser.add_argument("--split", default="train", metavar="S", help="of the dataset (default: train)")
+    parser.add_argument("--split", metavar="S", help="of the dataset (default: train)")
     add_dataset_options(parser)
     parser.add_argument("--model", metavar="M", help="says which classes images show: as `predict` takes it")
     parser.add_argument(
@@ -27,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sampling",
         choices=("balanced", "uniform"),
-        default="balanced",
         help="of images: as many with each class as with any other, or at random (default: balanced)",
     )
     much = parser.add_mutually_exclusive_group()
@@ -65,11 +64,15 @@ def run(arguments: argparse.Namespace) -> int:
             space=arguments.space,
             dataset=arguments.dataset,
             root=arguments.root,
-            split=arguments.split,
+            split=arguments.split or "train",
             options=read_dataset_options(arguments.option),
         )
         options = ImageOptions(
-            arguments.sampling, arguments.model, arguments.predictions, arguments.device, arguments.seed
+            arguments.sampling or "balanced",
+            arguments.model,
+            arguments.predictions,
+            arguments.device,
+            arguments.seed,
         )
         found = suggest_images(place, options, budget)
     if arguments.json is not None:
@@ -83,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _refuse_options_of_images(arguments: argparse.Namespace) -> None:
     from seglift.base.errors import UserError
 
-    names = ("images", "dataset", "root", "labels", "space", "model", "predictions", "option")
+    names = ("images", "dataset", "root", "split", "labels", "space", "model", "predictions", "sampling", "option")
     given = [name for name in names if getattr(arguments, name)]
     if given:
         raise UserError(

@@ -81,7 +81,7 @@ def format_suggestions(found: Suggestions) -> str:
         f" {found.hours:.1f} hours at {found.minutes:g} minutes each"
     )
     header = ["label next", "rank", "why", "hours", "in all"]
-    tables = [render_table(title, header, rows, _width([header, *rows]))]
+    tables = [title, render_table("", header, rows, _width([header, *rows]))]
     if found.balance is not None:
         counts = [[name, str(old), str(new)] for name, (old, new) in found.balance.items()]
         tables.append(render_table("images with each class", ["class", "labelled", "and suggested"], counts))
