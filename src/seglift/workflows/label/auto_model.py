@@ -91,7 +91,8 @@ def auto_recipe(steps: int, minutes: float | None, seed: int) -> SegmentationRec
         network=NetworkConfig("compact_unet"),
         fit=FitConfig(
             steps=steps,
-            learning_rate=3e-3,
+            optimizer="muon",
+            learning_rate=5e-3,
             betas=(0.9, 0.99),
             weight_decay=0.01,
             schedule="warmup_cosine",
@@ -118,7 +119,7 @@ def tune_recipe(start: Start, steps: int, minutes: float | None, seed: int) -> S
     return replace(
         recipe,
         network=network,
-        fit=replace(recipe.fit, learning_rate=TUNE_RATE),
+        fit=replace(recipe.fit, optimizer="adamw", learning_rate=TUNE_RATE),
         crop=LARGE_CROP if large else recipe.crop,
         class_balance=recipe.class_balance if network.architecture == recipe.network.architecture else 0.0,
         short_side=start.short_side,
