@@ -57,11 +57,11 @@ def format_classes(by_class: ByClass) -> str:
                 others.append([name, entry.policy, mean, difference, entry.verdict])
     tables = []
     if own:
-        tables.append(render_table("IoU by class, baseline: mean ± s.d.", ["class", "mean ± s.d."], own))
+        tables += ["IoU by class of the baseline", render_table("", ["class", "mean ± s.d."], own)]
     if others:
         title = "classes that differ from the baseline by two standard errors or more"
         header = ["class", "policy", "mean ± s.d.", "difference ± s.e.", "verdict"]
-        tables.append(render_table(title, header, others))
+        tables += [title, render_table("", header, others)]
     else:
         tables.append("no class differs from the baseline by two standard errors")
     return "\n".join(tables)
