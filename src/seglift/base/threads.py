@@ -11,11 +11,16 @@ import cv2
 MOST_WORKERS = 8
 
 
-def worker_count() -> int:
-    """Threads that may work side by side: ``OMP_NUM_THREADS``, by default and at most every core; 1 to 8."""
+def core_count() -> int:
+    """Cores that this process may use: ``OMP_NUM_THREADS``, by default and at most those that it is bound to."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return max(1, min(int(given) if given.isdecimal() else cores, cores, MOST_WORKERS))
+    return max(1, min(int(given) if given.isdecimal() else cores, cores))
+
+
+def worker_count() -> int:
+    """Threads that may work side by side: :func:`core_count`, at most 8."""
+    return min(core_count(), MOST_WORKERS)
 
 
 @contextmanager

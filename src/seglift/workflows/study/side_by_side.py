@@ -5,8 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import redirect_stderr
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +18,8 @@ import cv2
 import torch
 
 from seglift.base.errors import UserError
+from seglift.base.progress import say
+from seglift.base.threads import core_count
 
 Job = TypeVar("Job")
 
@@ -24,41 +29,77 @@ def work_side_by_side(
 ) -> Iterator[Job]:
     """Does jobs in ``count`` processes, which share the cores; gives each when it is done.
 
+    Where one fails, those that run with it are finished and given, too, and no further one begins. The processes end
+    when the one that called ends, even when it is killed.
+
     Args:
         jobs: what to do; with ``work`` it must survive pickling.
         work: does one of them.
-        log: file that receives what a job says, appended.
+        log: file that receives what a job says, and why it failed, appended.
         count: most jobs at a time.
         late: whether no further job may start.
 
     Raises:
-        UserError: a job fails; those that run with it are finished first.
+        UserError: a job fails with one, or a process is killed.
     """
-    waiting, running = list(jobs), dict[Future[None], Job]()
-    threads = max(1, (os.cpu_count() or 1) // count)
+    waiting, running, failed = list(jobs), dict[Future[None], Job](), list[tuple[Job, BaseException]]()
     context = multiprocessing.get_context("spawn")
+    threads = max(1, core_count() // count)
     with ProcessPoolExecutor(count, mp_context=context, initializer=_prepare, initargs=(threads,)) as pool:
         while running or (waiting and not late()):
             while waiting and len(running) < count and not late():
                 job = waiting.pop(0)
-                running[pool.submit(_do, work, job, log(job))] = job
+                try:
+                    running[pool.submit(_do, work, job, log(job))] = job
+                except BrokenProcessPool as error:
+                    failed.append((job, error))
+                    waiting.clear()
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 job = running.pop(future)
-                try:
-                    future.result()
-                except UserError as error:
+                if (problem := future.exception()) is None:
+                    yield job
+                else:
+                    failed.append((job, problem))
                     waiting.clear()
-                    raise UserError(f"{error} (see {log(job)})") from error
-                yield job
+    if failed:
+        raise _told(failed, ", ".join(str(log(job)) for job, _ in failed))
+
+
+def _told(failed: Sequence[tuple[Job, BaseException]], logs: str) -> BaseException:
+    """What to say of the jobs that failed: of the first of them, and where all of them say more."""
+    problem = next((one for _, one in failed if not isinstance(one, BrokenProcessPool)), None)
+    if problem is None:
+        return UserError(
+            f"a process that did runs was killed, perhaps for want of memory (see {logs}); run the same command again,"
+            " with fewer --jobs"
+        )
+    return UserError(f"{problem} (see {logs})") if isinstance(problem, UserError) else problem
 
 
 def _prepare(threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends at once; what is done stays
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # what work that runs ahead goes by
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
+
+
+def _end_with_parent() -> None:
+    """Waits until the process that started this one is gone, and ends this one: nobody would take its results."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _do(work: Callable[[Job], None], job: Job, log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", buffering=1, encoding="utf-8") as file, redirect_stderr(file):
-        work(job)
+        try:
+            work(job)
+        except UserError as error:
+            say(f"seglift: error: {error}")
+            raise
+        except Exception:
+            traceback.print_exc()
+            raise
