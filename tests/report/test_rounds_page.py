@@ -9,6 +9,7 @@ from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.report.rounds_page import RoundsSummary, Snapshot, write_rounds_page
 
 SUMMARY = RoundsSummary(
+    "selftrain",
     "Rounds of <town>",
     ("3 human labels",),
     BUILTIN_SPACES["binary"],
@@ -17,6 +18,8 @@ SUMMARY = RoundsSummary(
     {"mIoU": [0.4, 0.5], "PQ": [None, None]},
     {"foreground": [0.3, None]},
     {"scales": "1"},
+    "In percent.",
+    "The same frames.",
 )
 
 
@@ -32,6 +35,7 @@ def test_the_page_is_whole_and_equal_for_equal_input(tmp_path):
     assert text == (tmp_path / "b").read_text()
     assert text.count("<figure><img") == 6 and "clip/1" in text
     assert "Rounds of &lt;town&gt;" in text and '<td class="num">–</td>' in text
+    assert "seglift selftrain" in text and "In percent." in text and "The same frames." in text
     assert "mIoU by round" in text and "PQ and" not in text
     assert "http" not in text.replace("http-equiv", "")
 

@@ -1,4 +1,4 @@
-"""The report of rounds of self-training: scores by round, and labels of the same frames by round, on one page."""
+"""The report of rounds of training: scores by round, and labels of the same frames by round, on one page."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ class RoundsSummary:
     """Everything on the page but the pictures.
 
     Attributes:
+        command: that did the rounds.
         title: of the page.
         summary: facts below it, short ones.
         space: label space of the labels.
@@ -47,11 +48,14 @@ class RoundsSummary:
         curves: mean score (0..1, None: not scored) of each of ``models``, by the score's name.
         classes: IoU (0..1, None: absent) of each class for each of ``models``.
         settings: further facts, by name.
+        about_scores: a sentence or two above the scores.
+        about_labels: the same above the pictures.
 
     Raises:
         ValueError: a curve or class has not one value for each of ``models``.
     """
 
+    command: str
     title: str
     summary: Sequence[str]
     space: LabelSpace
@@ -60,6 +64,8 @@ class RoundsSummary:
     curves: Mapping[str, Sequence[float | None]]
     classes: Mapping[str, Sequence[float | None]]
     settings: Mapping[str, str]
+    about_scores: str
+    about_labels: str
 
     def __post_init__(self) -> None:
         for name, values in (*self.curves.items(), *self.classes.items()):

@@ -58,6 +58,7 @@ def test_rounds_then_check_and_score(write, coarse2fine, town, tmp_path, capsys)
     assert run["sources"][0]["images"] == 6 and run["sources"][0]["of"] == 10 and run["filled"]
     page = (out / "report.html").read_text()
     assert page.count("<figure><img") == 2 * (1 + 1 + 2 + 1) and "used to judge alone" in page
+    assert "seglift coarse2fine" in page and "teacher" not in page
 
     assert main(["check", "folder", "--root", str(filled)]) == 0
     words = ["--space", str(filled / "space.yaml"), "--json", str(tmp_path / "scores.json")]

@@ -13,6 +13,7 @@ from seglift.report.rounds_page import RoundsSummary, Snapshot, write_rounds_pag
 from seglift.workflows.coarse_to_fine.coarse_labels import RECORD
 from seglift.workflows.coarse_to_fine.data import CoarseData
 from seglift.workflows.coarse_to_fine.plan import CoarsePlan
+from seglift.workflows.coarse_to_fine.recipe import COMMAND
 from seglift.workflows.coarse_to_fine.results import Shares, collect_shares
 from seglift.workflows.coarse_to_fine.rounds import coarse_frames, filled_folder, simulated_folder
 from seglift.workflows.coarse_to_fine.words import describe_drawn, describe_mixing
@@ -22,6 +23,11 @@ from seglift.workflows.rounds.results import SHOWN, ModelScores, table_of
 from seglift.workflows.score.single_numbers import SINGLE_NUMBERS
 
 REPORT = "report.html"
+ABOUT_SCORES = (
+    "In percent; the network of round 0 learned from the coarse labels as they were drawn, those of later rounds from what"
+    " the network before them filled where all views agreed. A fine-tuned one went on with the fine labels alone."
+)
+ABOUT_LABELS = "Every round fills the coarse label anew; void stays where a network is not sure."
 FIRST = "round 0"
 """What tables call the first network."""
 
@@ -47,6 +53,7 @@ def write_report(plan: CoarsePlan, data: CoarseData, rows: Sequence[ModelScores]
         "filled pixels that are right": [_share(shares, row, "right") for row in scored],
     }
     summary = RoundsSummary(
+        COMMAND,
         f"Coarse to fine: {plan.where.rpartition('/')[2]}",
         (
             f"{data.num_coarse} coarse labels",
@@ -61,6 +68,8 @@ def write_report(plan: CoarsePlan, data: CoarseData, rows: Sequence[ModelScores]
         curves,
         {name: [_class_mean(row, name) for row in scored] for name in space.train_names},
         _settings(plan, data),
+        ABOUT_SCORES,
+        ABOUT_LABELS,
     )
     write_rounds_page(out / REPORT, summary, _snapshots(plan, data, out))
 

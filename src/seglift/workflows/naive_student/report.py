@@ -17,6 +17,7 @@ from seglift.workflows.naive_student.data import SelftrainData
 from seglift.workflows.naive_student.frames import Frame
 from seglift.workflows.naive_student.plan import SelftrainPlan
 from seglift.workflows.naive_student.pseudo_labels import Teacher
+from seglift.workflows.naive_student.recipe import COMMAND
 from seglift.workflows.naive_student.rounds import PSEUDO, models_of
 from seglift.workflows.outputs.manifest import MANIFEST_NAME
 from seglift.workflows.rounds.dataset_output import LABELS, SPLIT
@@ -25,6 +26,11 @@ from seglift.workflows.rounds.results import SHOWN, ModelScores, table_of
 from seglift.workflows.score.single_numbers import SINGLE_NUMBERS
 
 REPORT = "report.html"
+ABOUT_SCORES = (
+    "In percent; round 0 is the first teacher, trained with human labels alone. Students learn from pseudo-labels of the"
+    " teacher before them; fine-tuned ones went on with human labels and are the next teacher."
+)
+ABOUT_LABELS = "The same frames as every teacher labels them."
 
 
 def write_report(plan: SelftrainPlan, data: SelftrainData, rows: Sequence[ModelScores], out: Path) -> None:
@@ -44,6 +50,7 @@ def write_report(plan: SelftrainPlan, data: SelftrainData, rows: Sequence[ModelS
     human = sum(len(labels.items) for labels in data.human)
     classes = {name: [_mean(row, name) for row in scored] for name in space.train_names}
     summary = RoundsSummary(
+        COMMAND,
         f"Rounds of {plan.where.rpartition('/')[2]}",
         (
             f"{human} human labels",
@@ -57,6 +64,8 @@ def write_report(plan: SelftrainPlan, data: SelftrainData, rows: Sequence[ModelS
         {SINGLE_NUMBERS[name].title: [_mean_score(row, name) for row in scored] for name in SHOWN},
         classes,
         _settings(plan),
+        ABOUT_SCORES,
+        ABOUT_LABELS,
     )
     write_rounds_page(out / REPORT, summary, _snapshots(plan, data, out))
 
