@@ -24,8 +24,8 @@ from seglift.workflows.score.single_numbers import SINGLE_NUMBERS
 
 REPORT = "report.html"
 ABOUT_SCORES = (
-    "In percent; the network of round 0 learned from the coarse labels as they were drawn, those of later rounds from what"
-    " the network before them filled where all views agreed. A fine-tuned one went on with the fine labels alone."
+    "In percent; the network of round 0 learned from the coarse labels as they were drawn, those of later rounds from"
+    " what the network before them filled where all views agreed. A fine-tuned one went on with the fine labels alone."
 )
 ABOUT_LABELS = "Every round fills the coarse label anew; void stays where a network is not sure."
 FIRST = "round 0"

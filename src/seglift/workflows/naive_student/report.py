@@ -27,8 +27,8 @@ from seglift.workflows.score.single_numbers import SINGLE_NUMBERS
 
 REPORT = "report.html"
 ABOUT_SCORES = (
-    "In percent; round 0 is the first teacher, trained with human labels alone. Students learn from pseudo-labels of the"
-    " teacher before them; fine-tuned ones went on with human labels and are the next teacher."
+    "In percent; round 0 is the first teacher, trained with human labels alone. Students learn from pseudo-labels of"
+    " the teacher before them; fine-tuned ones went on with human labels and are the next teacher."
 )
 ABOUT_LABELS = "The same frames as every teacher labels them."
 
