@@ -12,6 +12,7 @@ from PIL import Image
 from seglift.cli.main import main
 from seglift.training.segmentation import SegmentationTask
 from seglift.workflows.coarse_to_fine import coarse_labels
+from seglift.workflows.coarse_to_fine import run as coarse_run
 from seglift.workflows.coarse_to_fine.fill import Filler
 from seglift.workflows.rounds.dataset_output import DatasetOutput
 
@@ -159,3 +160,19 @@ def test_changed_data_are_made_anew_and_nothing_else(write, town, words, tmp_pat
     assert stamps(out / "seed_0" / "synthetic") == synthetic
     after = stamps(out / "seed_0" / "round_1" / "filled")
     assert after.keys() == filled.keys() and not set(after.values()) & set(filled.values())
+
+
+def test_a_report_that_was_not_written_is_written_by_the_next_call(write, coarse2fine, tmp_path, monkeypatch):
+    out, recipe = tmp_path / "out", write(rounds=1, synthetic=[])
+    assert coarse2fine(recipe, out, "--stages", "1") == 0
+    before = (out / "report.html").read_text()
+
+    def stops(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(coarse_run, "write_report", stops)
+    assert coarse2fine(recipe, out) == 130
+    monkeypatch.undo()
+    assert (out / "report.html").read_text() == before
+    assert coarse2fine(recipe, out) == 0
+    assert (out / "report.html").read_text() != before

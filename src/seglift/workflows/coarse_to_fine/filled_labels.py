@@ -135,9 +135,7 @@ def write_filled_labels(
             skipped if filling.skip_corrupt else None,
         )
     if not done:
-        raise UserError(
-            f"none of the {len(frames.frames)} images with coarse labels can be read; look at those named above"
-        )
+        raise UserError(f"none of the {len(frames.frames)} images with coarse labels can be read: {min(skipped)}")
     if skipped:
         say(f"unreadable images left out: {len(skipped)}, listed in {folder / SKIPPED_NAME}")
     entries = [(frame, done[name]) for name, frame in wanted.items() if name in done]

@@ -24,7 +24,7 @@ from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.machine import library_versions
 from seglift.workflows.outputs.one_process import require_one_process
 from seglift.workflows.recipes.recipe import plain_values
-from seglift.workflows.rounds.results import ModelScores, write_results
+from seglift.workflows.rounds.results import ModelScores, tells_all, write_results
 from seglift.workflows.rounds.shared_stages import SharedStages
 from seglift.workflows.rounds.stages import Stage, StageRunner
 from seglift.workflows.train.setup import TrainOptions
@@ -103,7 +103,7 @@ def run_rounds(
         rows, shares = collect(plan, out), shares_as_json(collect_shares(plan, out))
         write_results(rows, out, shares)
         output.write_run({**_about(plan, data), **shares})
-        if runner.made or not (out / REPORT).is_file():
+        if not tells_all(out / REPORT, output.journal.path):
             write_report(plan, data, rows, out)
     return CoarseToFineResult(rows, runner.left, out / REPORT)
 

@@ -40,6 +40,11 @@ class ModelScores:
         return {seed: value for seed, value in values.items() if value is not None}
 
 
+def tells_all(report: Path, journal: Path) -> bool:
+    """Whether a report was written after the last stage; a call that is killed while writing leaves the one before."""
+    return report.is_file() and (not journal.is_file() or report.stat().st_mtime_ns >= journal.stat().st_mtime_ns)
+
+
 def write_results(rows: Sequence[ModelScores], out: Path, more: Mapping[str, Any] | None = None) -> None:
     """Writes ``rounds.json`` and ``rounds.csv``.
 
