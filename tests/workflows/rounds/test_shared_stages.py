@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import shutil
 import threading
 
 import pytest
 
 from seglift.workflows.outputs.journal import Journal
+from seglift.workflows.rounds import shared_stages
 from seglift.workflows.rounds.shared_stages import ENTRY, SharedStages
 from seglift.workflows.rounds.stages import Stage, StageRunner
 
@@ -57,6 +59,31 @@ def test_remains_of_an_interrupted_stage_are_replaced(rounds, tmp_path):
     (tmp_path / "b/stage/half.txt").write_text("half")
     assert make("b")()
     assert worked == ["a"] and not (tmp_path / "b/stage/half.txt").exists()
+
+
+def test_a_folder_without_its_products_is_not_taken(rounds, tmp_path):
+    make, worked, _ = rounds
+    assert make("a")()
+    (tmp_path / "a/stage/best.txt").unlink()
+    assert make("b")()
+    assert worked == ["a", "b"]
+
+
+def test_a_copy_that_was_interrupted_leaves_nothing_behind(rounds, tmp_path, monkeypatch):
+    make, worked, _ = rounds
+    assert make("a")()
+
+    def stops(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shared_stages, "link_or_copy", stops)
+    with pytest.raises(KeyboardInterrupt):
+        make("b")()
+    monkeypatch.undo()
+    assert not (tmp_path / "b/stage").exists()
+    shutil.rmtree(tmp_path / "a")
+    assert make("b")()
+    assert worked == ["a", "b"] and not list((tmp_path / "b").glob(".stage*"))
 
 
 def test_who_comes_second_waits_for_the_first(rounds, tmp_path):

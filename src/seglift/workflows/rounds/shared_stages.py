@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seglift.base.errors import UserError
-from seglift.base.files import write_bytes
+from seglift.base.files import TEMPORARY_SUFFIX, atomic_path
 from seglift.base.linked import link_or_copy
 from seglift.base.locks import file_lock
 from seglift.base.progress import say
@@ -53,42 +53,53 @@ class SharedStages:
                 raise UserError(f"cannot write to {self.locks}: {error.strerror or error}; free disk space") from error
             yield
 
-    def take(self, name: str, key: str) -> bool:
+    def take(self, name: str, key: str, products: Sequence[Path]) -> bool:
         """Takes the folder of a stage from other rounds that did it; False where none did.
 
         Args:
             name: its folder below OUT, which is replaced.
             key: identifies everything that its result depends on.
+            products: files below it that are there when it is done.
 
         Raises:
             UserError: the folder cannot be written.
         """
-        found = self._find(key)
+        target = self.out / name
+        part = target.with_name(f".{target.name}{TEMPORARY_SUFFIX}")
+        shutil.rmtree(part, ignore_errors=True)  # of a call that was killed while it copied
+        found = self._find(key, [path.relative_to(target) for path in products])
         if found is None:
             return False
         say(f"taken from {found}, where the same was done")
-        _take(found, self.out / name)
+        try:
+            _copy(found, part)
+            if target.is_dir():
+                shutil.rmtree(target)
+            part.rename(target)
+        except OSError as error:
+            raise UserError(f"cannot copy {found} to {target}: {error.strerror or error}; free disk space") from error
         return True
 
-    def _find(self, key: str) -> Path | None:
+    def _find(self, key: str, products: Sequence[Path]) -> Path | None:
         for other in self.others:
             journal = Journal(work_folder(other, self.command) / JOURNAL_NAME, ENTRY)
             last: dict[str, Any] = {entry["stage"]: entry for entry in journal.entries()}
             for entry in last.values():
                 folder: Path = other / entry["stage"]
-                if entry["done"] and entry["key"] == key and folder.is_dir():
+                if entry["done"] and entry["key"] == key and all((folder / path).is_file() for path in products):
                     return folder
         return None
 
 
-def _take(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
     """A folder as another one has it: images are linked, all other files copied."""
-    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
     for path in sorted(source.rglob("*")):
         place = target / path.relative_to(source)
         if path.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
+            place.mkdir()
         elif path.suffix.lower() in NEVER_CHANGED:
             link_or_copy(path, place)
         else:
-            write_bytes(place, path.read_bytes())
+            with atomic_path(place) as temporary:
+                shutil.copyfile(path, temporary)

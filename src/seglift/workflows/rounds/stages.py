@@ -91,7 +91,7 @@ class StageRunner:
             stage.clear()  # comes first: killed in between, the journal still tells of the old inputs
         self._write(stage, done=False)
         with nullcontext() if self.shared is None else self.shared.turn(stage.key):
-            if self.shared is None or not self.shared.take(stage.name, stage.key):
+            if self.shared is None or not self.shared.take(stage.name, stage.key, stage.products):
                 stage.work()
             self._write(stage, done=True)
         self.made += 1
