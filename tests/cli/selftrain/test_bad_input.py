@@ -142,6 +142,17 @@ def test_an_unreadable_frame_is_named_or_left_out(write, selftrain, town, tmp_pa
     assert len((pseudo / "manifest.jsonl").read_text().splitlines()) == 11
 
 
+def test_where_no_frame_can_be_read_one_is_named(write, town, tmp_path, capsys):
+    drives = shutil.copytree(town, tmp_path / "drives")
+    for path in (drives / "images" / "train").rglob("*.png"):
+        path.write_bytes(path.read_bytes()[:60])
+    recipe = write(rounds=1, fine_tune=None, unlabelled=[{"dataset": "folder", "name": "drives"}])
+    words = ["selftrain", str(recipe), "--root", f"town={town}", "--root", f"drives={drives}", "--skip-corrupt"]
+    assert main([*words, "--out", str(tmp_path / "out"), "--device", "cpu"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "none of the 12 unlabelled frames can be read" in last and "clip0/00.png" in last
+
+
 def test_an_unreadable_label_leaves_out_the_frames_of_its_clip(write, selftrain, town, tmp_path, capsys):
     own, out = tmp_path / "own", tmp_path / "out"
     shutil.copytree(town, own)

@@ -169,9 +169,7 @@ def make_pseudo_labels(
     if todo:
         _label(output, Teacher(weights, labelling), todo, keys, done, skipped)
     if not done:
-        raise UserError(
-            f"none of the {len(frames.frames)} unlabelled frames can be read; look at those that are named above"
-        )
+        raise UserError(f"none of the {len(frames.frames)} unlabelled frames can be read: {min(skipped)}")
     if skipped:
         say(f"unreadable frames left out: {len(skipped)}, listed in {folder / SKIPPED_NAME}")
     entries = ((frame, done[name]) for name, frame in wanted.items() if name in done)

@@ -104,8 +104,10 @@ class _Seed:
     def _choose(self, labels: HumanLabels) -> Stage:
         folder = self._subset(labels)
         title = f"{len(labels.items)} of {labels.labelled} human labels of {labels.source.called}, seed {self.seed}"
-        work = partial(write_human_labels, folder, labels, self.plan.labelling.instances, self.options.skip_corrupt)
-        return Stage(self._name(folder), title, labels.fingerprint(), (folder / MANIFEST_NAME,), work, _nothing)
+        instances = self.plan.labelling.instances
+        work = partial(write_human_labels, folder, labels, instances, self.options.skip_corrupt)
+        key = fingerprint_values(labels.fingerprint(), instances)
+        return Stage(self._name(folder), title, key, (folder / MANIFEST_NAME,), work, _nothing)
 
     def _teach(self) -> tuple[Stage, str | Path]:
         """The stage of the first teacher, and its weights."""
@@ -114,8 +116,10 @@ class _Seed:
             values = training(given, self.human, self.plan.held_out, self.seed)
             return self._train(model, values, None), model.folder(self.out, self.seed)
         folder = model.folder(self.out, self.seed)
-        key = fingerprint_values(fingerprint_model(given), self.plan.held_out)
         title = f"scores of the teacher {given}, seed {self.seed}"
+        how = shaping(self.recipe.given_students[0], title)
+        looks = [how["kind"], how["evaluation"], how.get("segments")]
+        key = fingerprint_values(fingerprint_model(given), without_roots(self.plan.held_out), looks)
         work = partial(self._score, given, folder)
         return Stage(self._name(folder), title, key, (folder / SCORES,), work, _nothing), given
 
