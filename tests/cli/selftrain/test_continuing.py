@@ -218,4 +218,10 @@ def test_the_report_is_written_after_an_interrupted_call_too(brief, selftrain, t
     assert selftrain(recipe, out, "--stages", "2") == 130
     monkeypatch.undo()
     assert selftrain(recipe, out, "--stages", "0") == 0
-    assert (out / "report.html").is_file()
+    assert "0 teacher" in (before := (out / "report.html").read_text()) and "1 student" not in before
+
+    monkeypatch.setattr(rounds_run, "write_report", stops)
+    assert selftrain(recipe, out, "--stages", "2") == 130
+    monkeypatch.undo()
+    assert selftrain(recipe, out, "--stages", "0") == 0
+    assert "1 student" in (out / "report.html").read_text()

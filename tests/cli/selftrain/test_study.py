@@ -15,7 +15,7 @@ def study(town, tmp_path, write):
     """Runs a study of tiny rounds; gives the exit status."""
 
     def study(out, policies, *more, changes=None, **values):
-        write(rounds=1, **(changes or {}))
+        write(**{"rounds": 1, **(changes or {})})
         path = tmp_path / "study.yaml"
         path.write_text(yaml.safe_dump({"recipe": "rounds.yaml", "policies": policies, "seeds": [0], **values}))
         words = ["study", str(path), "--root", f"town={town}", "--out", str(out), "--device", "cpu"]
@@ -52,6 +52,36 @@ def test_rounds_side_by_side_are_those_one_after_the_other(study, tmp_path):
     assert (tmp_path / "1/study.csv").read_text() == (tmp_path / "2/study.csv").read_text()
     logs = "".join((tmp_path / f"2/{name}/seed_0.log").read_text() for name in ("rounds", "mixed"))
     assert logs.count("taken from") == 2
+
+
+def test_rounds_of_another_kind_do_not_take_labels_without_instances(study, tmp_path, panoptic):
+    labelled = [{"dataset": "folder", "name": "town", "share": 0.5}]
+    policies = {"classes": {}, "instances": {"teacher": panoptic, "student": panoptic}}
+    assert study(tmp_path / "out", policies, changes={"labelled": labelled, "rounds": 0}) == 0
+    parts = {
+        name: {path.name for path in (tmp_path / f"out/{name}/seed_0/seed_0/human/town").iterdir()} for name in policies
+    }
+    assert parts["instances"] - parts["classes"] == {"instances"}
+
+
+def test_scores_of_a_given_teacher_are_those_of_the_own_evaluation(study, town, training, tmp_path, capsys):
+    recipe, teacher, out = tmp_path / "teacher.yaml", tmp_path / "teacher", tmp_path / "out"
+    recipe.write_text(yaml.safe_dump({**training, "train": [{"dataset": "folder", "name": "town"}]}))
+    assert main(["train", str(recipe), "--root", f"town={town}", "--out", str(teacher), "--device", "cpu"]) == 0
+    policies = {"plain": {}, "longer": {"student.fit.steps": 9}, "small": {"student.evaluation": {"scales": [0.25]}}}
+    capsys.readouterr()
+    assert study(out, policies, changes={"teacher": str(teacher), "rounds": 0}) == 0
+    assert capsys.readouterr().err.count("taken from") == 1
+    plain, longer, small = ((out / name / "seed_0/seed_0/round_0/teacher/scores.json").read_text() for name in policies)
+    assert plain == longer != small
+
+
+def test_a_run_without_its_report_goes_on(study, tmp_path):
+    out, policies = tmp_path / "out", {"supervised": {"rounds": 0}}
+    report = out / "supervised/seed_0/report.html"
+    for _ in range(2):
+        assert study(out, policies) == 0
+        report.unlink()
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def run_rounds(
         _run_stages(plan, data, runner, out)
         rows = collect(plan, out)
         write_results(rows, out)
-        if runner.made or not (out / REPORT).is_file():
+        if not _is_newer(out / REPORT, output.journal.path):
             write_report(plan, data, rows, out)
     return SelftrainResult(rows, runner.left, out / REPORT)
 
@@ -115,6 +115,11 @@ def _run_stages(plan: SelftrainPlan, first: SelftrainData, runner: StageRunner, 
                 return
             if runner.made > made:
                 write_results(collect(plan, out), out)
+
+
+def _is_newer(report: Path, journal: Path) -> bool:
+    """Whether the report tells of all stages: killed while it is written, an earlier call leaves the one before."""
+    return report.is_file() and (not journal.is_file() or report.stat().st_mtime_ns >= journal.stat().st_mtime_ns)
 
 
 def _about(plan: SelftrainPlan) -> dict[str, Any]:

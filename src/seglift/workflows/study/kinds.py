@@ -10,10 +10,12 @@ from typing import Any, Protocol
 from seglift.base.errors import UserError
 from seglift.workflows.coarse_to_fine import plan as coarse_plan
 from seglift.workflows.coarse_to_fine import recipe as coarse_recipe
+from seglift.workflows.coarse_to_fine import report as coarse_report
 from seglift.workflows.coarse_to_fine import rounds as coarse_rounds
 from seglift.workflows.coarse_to_fine import run as coarse_run
 from seglift.workflows.naive_student.plan import make_plan
 from seglift.workflows.naive_student.recipe import COMMAND, inlined, parse_selftrain
+from seglift.workflows.naive_student.report import REPORT
 from seglift.workflows.naive_student.rounds import models_of
 from seglift.workflows.naive_student.run import run_rounds
 from seglift.workflows.recipes.overrides import with_overrides
@@ -67,6 +69,7 @@ class StudyKind:
         run: does a run in its folder, or goes on with it. Its last arguments: folders of runs of other policies with
             the same seed, from which what they did alike may be taken, and a folder for locks.
         inlined: plain values with those recipes read that they name as files relative to a folder.
+        last: name of the file that a run writes last.
     """
 
     parse: Callable[[Values, str], HasSources]
@@ -75,6 +78,7 @@ class StudyKind:
     scores: Callable[[Values, Path], dict[str, Path]]
     run: Callable[[Values, str, Path, TrainOptions, Sequence[Path], Path], None]
     inlined: Callable[[Values, Path], dict[str, Any]]
+    last: str
 
 
 def kind_of(values: Values, where: str) -> StudyKind:
@@ -167,6 +171,7 @@ _TRAINING = StudyKind(
     lambda values, folder: {RESULT: folder / SCORES},
     _run_training,
     lambda values, folder: dict(values),
+    SCORES,
 )
 KINDS: dict[str, StudyKind] = {
     **dict.fromkeys(NETWORK_KINDS, _TRAINING),
@@ -177,6 +182,7 @@ KINDS: dict[str, StudyKind] = {
         _scores_of_rounds,
         _run_rounds,
         inlined,
+        REPORT,
     ),
     COARSE: StudyKind(
         coarse_recipe.parse_rounds,
@@ -185,6 +191,7 @@ KINDS: dict[str, StudyKind] = {
         _scores_of_coarse,
         _run_coarse,
         coarse_recipe.inlined,
+        coarse_report.REPORT,
     ),
     **dict.fromkeys(TRAININGS.keys() - NETWORK_KINDS.keys(), _TRAINING),
 }

@@ -40,8 +40,8 @@ class Run:
         return self.policy.kind.scores(self.values, self.folder)
 
     def is_done(self) -> bool:
-        """Whether all of them are there."""
-        return all(path.is_file() for path in self.scores.values())
+        """Whether all of them are there, and what is written after them."""
+        return all(path.is_file() for path in (*self.scores.values(), self.folder / self.policy.kind.last))
 
 
 def runs_of(study: StudyRecipe, policies: Mapping[str, Policy], out: Path) -> list[Run]:
