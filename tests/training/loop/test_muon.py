@@ -35,6 +35,23 @@ def test_first_step_by_hand() -> None:
     assert step.count_nonzero() == 2
 
 
+def test_steps_are_those_of_torchs_muon() -> None:
+    """Theirs turns matrices alone, in bfloat16; a kernel counts as the matrix of its outputs."""
+    generator = torch.Generator().manual_seed(0)
+    kernel = nn.Parameter(torch.randn(16, 3, 2, 2, generator=generator))
+    matrix = nn.Parameter(kernel.detach().flatten(1).clone())
+    ours = Muon([{"params": [kernel], "weight_decay": 0.1, "orthogonal": True}], 0.02, BETAS)
+    theirs = torch.optim.Muon([matrix], lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    for _ in range(4):
+        before = matrix.detach().clone()
+        kernel.grad = torch.randn(kernel.shape, generator=generator)
+        matrix.grad = kernel.grad.flatten(1)
+        ours.step()
+        theirs.step()
+        torch.testing.assert_close(kernel.detach().flatten(1), matrix.detach(), atol=4e-4, rtol=0)
+        assert (matrix.detach() - before).abs().mean() > 2e-3
+
+
 def test_other_groups_are_those_of_adamw() -> None:
     torch.manual_seed(0)
     ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)

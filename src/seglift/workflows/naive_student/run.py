@@ -22,7 +22,7 @@ from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.machine import library_versions
 from seglift.workflows.outputs.one_process import require_one_process
 from seglift.workflows.recipes.recipe import plain_values
-from seglift.workflows.rounds.results import ModelScores, write_results
+from seglift.workflows.rounds.results import ModelScores, tells_all, write_results
 from seglift.workflows.rounds.shared_stages import SharedStages
 from seglift.workflows.rounds.stages import StageRunner
 from seglift.workflows.train.setup import TrainOptions
@@ -100,7 +100,7 @@ def run_rounds(
         _run_stages(plan, data, runner, out)
         rows = collect(plan, out)
         write_results(rows, out)
-        if not _is_newer(out / REPORT, output.journal.path):
+        if not tells_all(out / REPORT, output.journal.path):
             write_report(plan, data, rows, out)
     return SelftrainResult(rows, runner.left, out / REPORT)
 
@@ -115,11 +115,6 @@ def _run_stages(plan: SelftrainPlan, first: SelftrainData, runner: StageRunner, 
                 return
             if runner.made > made:
                 write_results(collect(plan, out), out)
-
-
-def _is_newer(report: Path, journal: Path) -> bool:
-    """Whether the report tells of all stages: killed while it is written, an earlier call leaves the one before."""
-    return report.is_file() and (not journal.is_file() or report.stat().st_mtime_ns >= journal.stat().st_mtime_ns)
 
 
 def _about(plan: SelftrainPlan) -> dict[str, Any]:
