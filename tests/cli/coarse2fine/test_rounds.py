@@ -71,7 +71,7 @@ def test_the_dry_run_says_what_is_used_and_what_is_not_mapped(write, coarse2fine
     fine = {"fine": [{**TOWN, "count": 2}], "fine_from_start": True, "fine_tune": {"steps": 2}}
     assert coarse2fine(write(seeds=[0, 1], **fine), out, "--dry-run") == 0
     said = capsys.readouterr().out
-    assert "coarse labels: 6 of 10 of folder train" in said and "92.0 % of whose pixels stay labelled" in said
+    assert "coarse labels: 6 of 10 of town train" in said and "92.0 % of whose pixels stay labelled" in said
     assert "synthetic images: 6 of 12" in said
     assert "classes ignored: star; never labelled there: disc" in said
     assert "50% of real views mixed (added to the batch), each class with 50%, 1 x boundary loss" in said

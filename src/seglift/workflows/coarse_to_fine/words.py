@@ -10,7 +10,7 @@ def describe_drawn(drawn: Drawn) -> str:
     """How many images of a source are used, where it lies, what becomes of its labels and classes."""
     opened = drawn.opened
     given = opened.given
-    parts = [f"{len(drawn.items)} of {len(opened.labelled)} of {given.name} {given.split} at {given.root}"]
+    parts = [f"{len(drawn.items)} of {len(opened.labelled)} of {opened.source.called} {given.split} at {given.root}"]
     if opened.simulate is not None:
         parts.append(f"made of fine labels, {100 * opened.simulate:.1f} % of whose pixels stay labelled")
     if opened.ignored:

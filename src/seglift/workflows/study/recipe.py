@@ -28,7 +28,7 @@ class StudyRecipe:
     """What to compare."""
 
     recipe: str | dict[str, Any]
-    """A recipe of `seglift train` or `seglift selftrain`: a file (relative to the study's), or its values."""
+    """A recipe of `seglift train`, `selftrain` or `coarse2fine`: a file (relative to the study's), or its values."""
     policies: dict[str, dict[str, Any]]
     """What each policy changes in the recipe, by dotted name; ``{}`` changes nothing."""
     seeds: tuple[int, ...] = (0, 1, 2)
