@@ -123,8 +123,9 @@ class SelftrainRecipe:
     start_from_previous: bool = False
     """Whether a student begins with the weights of the student before it, where there is one."""
     start_from_teacher: bool = False
-    """Whether every student begins with the weights of its teacher, also the first one; not in the paper, where
-    networks begin with ImageNet's, but what makes short trainings from random weights worth their steps."""
+    """Whether every student begins with the weights of its teacher, also the first one; not in the paper, whose
+    students begin with those of ImageNet and Mapillary, but what makes short trainings from random weights worth their
+    steps."""
     labelling: Augmented = field(default_factory=Augmented)
     """How a teacher looks at the frames that it labels."""
     segments: PanopticSettings = field(default_factory=PanopticSettings)

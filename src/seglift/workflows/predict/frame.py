@@ -16,6 +16,7 @@ from seglift.inference.panoptic.model import SEEN_WHOLE, PanopticModel, Panoptic
 from seglift.inference.panoptic.segments import decode_panoptic
 from seglift.inference.predict import Predictor, image_to_tensor
 from seglift.inference.semantic_model import HUB_PREFIX, SemanticModel
+from seglift.inference.settings import InferenceSettings
 from seglift.labels.instances import encode_cityscapes
 from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace
 from seglift.workflows.input_identity import MODEL_WORDS
@@ -34,10 +35,16 @@ def require_model(spec: str) -> None:
 
 
 def make_predictor(model: SemanticModel, config: PredictConfig) -> Predictor:
-    """``model`` looking at images as ``config`` says; a :class:`PanopticPredictor` where it tells instances apart."""
+    """``model`` looking at images as ``config`` says; a :class:`PanopticPredictor` where it tells instances apart.
+
+    That one sees images of up to ``SEEN_WHOLE`` pixels whole unless the settings have a limit of their own.
+    """
+    settings = config.settings
     if isinstance(model, PanopticModel):
-        return PanopticPredictor(model, replace(config.settings, max_pixels=SEEN_WHOLE))
-    return Predictor(model, config.settings)
+        if settings.max_pixels == InferenceSettings.max_pixels:
+            settings = replace(settings, max_pixels=SEEN_WHOLE)
+        return PanopticPredictor(model, settings)
+    return Predictor(model, settings)
 
 
 def predict_frame(
