@@ -74,7 +74,7 @@ def run_study(recipe_path: Path, out: Path, options: TrainOptions, much: StudyOp
     """Does the runs of a study that are not done yet and compares what there is.
 
     Seeds come first: all policies with the first seed, then with the next, so that an interrupted study compares what
-    it can. Each run is a whole output of `seglift train` or `seglift selftrain` in ``out/POLICY/seed_N``;
+    it can. Each run is a whole output of `seglift train`, `selftrain` or `coarse2fine` in ``out/POLICY/seed_N``;
     ``study.csv``, ``classes.csv``, ``summary.json`` and the plots are written after every run. Runs share the class
     indices in ``out/class_index``; rounds with the same seed share the stages that they have in common.
 
