@@ -19,6 +19,7 @@ from seglift.inference.class_mapping import map_classes
 from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
 from seglift.labels.space_file import space_to_data
 from seglift.training.images.in_space import in_space
+from seglift.video.fingerprint import sample_fingerprint
 from seglift.workflows.coarse_to_fine.recipe import CoarseSource, CoarseToFineRounds, DrawnSource
 from seglift.workflows.recipes.overrides import check_roots, root_of
 
@@ -142,13 +143,13 @@ class Sources:
 
 
 def fingerprint_items(items: Iterable[Item]) -> str:
-    """64 hexadecimal digits over names and content of images and labels."""
-    return fingerprint_values(
-        [
-            [item.name, item.image.fingerprint(), None if item.label is None else item.label.fingerprint()]
-            for item in items
-        ]
-    )
+    """64 hexadecimal digits over names and content of images, labels and confidence maps."""
+    parts = []
+    for item in items:
+        label = None if item.label is None else item.label.fingerprint()
+        confidence = None if item.confidence is None else sample_fingerprint(item.confidence)
+        parts.append([item.name, item.image.fingerprint(), label, confidence])
+    return fingerprint_values(parts)
 
 
 def simulation_key(opened: OpenedSource) -> str:

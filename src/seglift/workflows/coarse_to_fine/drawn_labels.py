@@ -6,13 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seglift.base.errors import UserError
+from seglift.base.files import fingerprint_values
 from seglift.base.progress import say
 from seglift.datasets.dataset import Item
 from seglift.labels.space import LabelSpace
+from seglift.labels.space_file import space_to_data
 from seglift.training.images.dataset_samples import with_advice
 from seglift.workflows.coarse_to_fine.data import fingerprint_items
 from seglift.workflows.coarse_to_fine.recipe import COMMAND, METHOD
 from seglift.workflows.rounds.dataset_output import SKIPPED_NAME, DatasetOutput, LabelledFrame, manifest_line
+
+
+def drawn_key(items: Sequence[Item], space: LabelSpace) -> str:
+    """Identifies what :func:`write_drawn_labels` makes of images and the space of their labels."""
+    return fingerprint_values(space_to_data(space), fingerprint_items(items))
 
 
 def write_drawn_labels(
@@ -30,7 +37,7 @@ def write_drawn_labels(
     Raises:
         UserError: a file cannot be read or written, or not one label can be read.
     """
-    output = DatasetOutput(folder, {"drawn": fingerprint_items(items)}, space, COMMAND)
+    output = DatasetOutput(folder, {"drawn": drawn_key(items, space)}, space, COMMAND)
     output.check(overwrite=True)
     output.start({}, not output.continues())
     lines, skipped = [], []

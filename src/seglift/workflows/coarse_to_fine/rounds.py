@@ -15,6 +15,7 @@ from seglift.base.files import fingerprint_values
 from seglift.datasets.dataset import Item
 from seglift.datasets.folder import open_folder
 from seglift.inference.checkpoint import WEIGHTS_NAME
+from seglift.labels.space_file import space_to_data
 from seglift.training.images.in_space import in_space
 from seglift.workflows.coarse_to_fine.coarse_labels import RECORD, CoarseConfig, write_coarse_labels
 from seglift.workflows.coarse_to_fine.data import (
@@ -27,7 +28,7 @@ from seglift.workflows.coarse_to_fine.data import (
     fingerprint_items,
     simulation_key,
 )
-from seglift.workflows.coarse_to_fine.drawn_labels import write_drawn_labels
+from seglift.workflows.coarse_to_fine.drawn_labels import drawn_key, write_drawn_labels
 from seglift.workflows.coarse_to_fine.filled_labels import CoarseFrame, find_keys, write_filled_labels
 from seglift.workflows.coarse_to_fine.plan import CoarsePlan
 from seglift.workflows.coarse_to_fine.recipe import CoarseToFineRounds
@@ -187,8 +188,9 @@ class _Seed:
         title = f"{len(drawn.items)} of {len(opened.labelled)} {opened.use} labels of {called}, seed {self.seed}"
         space = self.plan.sources.space
         work = partial(write_drawn_labels, folder, drawn.items, space, called, self.options.skip_corrupt)
-        key = fingerprint_items(drawn.items)
-        return Stage(self._name(folder), title, key, (folder / MANIFEST_NAME,), work, _nothing)
+        return Stage(
+            self._name(folder), title, drawn_key(drawn.items, space), (folder / MANIFEST_NAME,), work, _nothing
+        )
 
     def _fill(self, number: int, network: Path) -> Stage:
         folder, filling = filled_folder(self.out, self.seed, number), self.plan.filling
@@ -197,6 +199,7 @@ class _Seed:
             "network": fingerprint_model(str(network)),
             "labelling": fingerprint_values(asdict(filling.settings)),
             "device": filling.device,
+            "space": fingerprint_values(space_to_data(filling.space)),
         }
         title = f"{len(frames.frames)} coarse labels filled, round {number}, seed {self.seed}"
         work = partial(write_filled_labels, folder, identity, network, frames, filling)
