@@ -103,7 +103,8 @@ def test_a_killed_process_is_told_in_one_line(start, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")  # noqa: PTH112
-def test_processes_end_with_the_one_that_started_them(start, tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_processes_end_with_the_one_that_started_them(start, tmp_path, how):
     process, path = start(1, "endless"), tmp_path / "0.log"
     deadline = time.monotonic() + 120
     while not path.is_file() or not path.read_text():
@@ -111,8 +112,8 @@ def test_processes_end_with_the_one_that_started_them(start, tmp_path):
         time.sleep(0.05)
     worker = int((tmp_path / "0.txt").read_text().split()[0])
     assert is_alive(worker)
-    process.kill()
-    process.wait()
+    process.send_signal(how)  # to that one alone
+    process.wait(60)
     while is_alive(worker):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -10,7 +10,8 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,8 +30,8 @@ def work_side_by_side(
 ) -> Iterator[Job]:
     """Does jobs in ``count`` processes, which share the cores; gives each when it is done.
 
-    Where one fails, those that run with it are finished and given, too, and no further one begins. The processes end
-    when the one that called ends, even when it is killed.
+    Where one fails, those that run with it are finished and given, too, and no further one begins. The processes end at
+    once when the caller is interrupted, is killed, or takes no more.
 
     Args:
         jobs: what to do; with ``work`` it must survive pickling.
@@ -42,27 +43,42 @@ def work_side_by_side(
     Raises:
         UserError: a job fails with one, or a process is killed.
     """
-    waiting, running, failed = list(jobs), dict[Future[None], Job](), list[tuple[Job, BaseException]]()
+    failed: list[tuple[Job, BaseException]] = []
     context = multiprocessing.get_context("spawn")
-    threads = max(1, core_count() // count)
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_prepare, initargs=(threads,)) as pool:
-        while running or (waiting and not late()):
-            while waiting and len(running) < count and not late():
-                job = waiting.pop(0)
-                try:
-                    running[pool.submit(_do, work, job, log(job))] = job
-                except BrokenProcessPool as error:
-                    failed.append((job, error))
-                    waiting.clear()
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                job = running.pop(future)
-                if (problem := future.exception()) is None:
-                    yield job
-                else:
-                    failed.append((job, problem))
-                    waiting.clear()
+    end, held = context.Pipe(duplex=False)
+    prepared = (max(1, core_count() // count), end)
+    with end, held, ProcessPoolExecutor(count, mp_context=context, initializer=_prepare, initargs=prepared) as pool:
+        try:
+            yield from _work(jobs, lambda job: pool.submit(_do, work, job, log(job)), count, late, failed)
+        except BaseException:  # interrupted, or nobody takes what is done
+            held.close()
+            raise
     if failed:
         raise _told(failed, ", ".join(str(log(job)) for job, _ in failed))
+
+
+def _work(
+    jobs: Sequence[Job],
+    submit: Callable[[Job], Future[None]],
+    count: int,
+    late: Callable[[], bool],
+    failed: list[tuple[Job, BaseException]],
+) -> Iterator[Job]:
+    """Gives the jobs that are done, and adds those that failed to ``failed``, after which none begins."""
+    waiting, running = list(jobs), dict[Future[None], Job]()
+    while running or (waiting and not failed and not late()):
+        while waiting and not failed and len(running) < count and not late():
+            job = waiting.pop(0)
+            try:
+                running[submit(job)] = job
+            except BrokenProcessPool as error:
+                failed.append((job, error))
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            job = running.pop(future)
+            if (problem := future.exception()) is None:
+                yield job
+            else:
+                failed.append((job, problem))
 
 
 def _told(failed: Sequence[tuple[Job, BaseException]], logs: str) -> BaseException:
@@ -76,20 +92,19 @@ def _told(failed: Sequence[tuple[Job, BaseException]], logs: str) -> BaseExcepti
     return UserError(f"{problem} (see {logs})") if isinstance(problem, UserError) else problem
 
 
-def _prepare(threads: int) -> None:
+def _prepare(threads: int, end: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends at once; what is done stays
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=(end,), daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = str(threads)  # what work that runs ahead goes by
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
 
 
-def _end_with_parent() -> None:
-    """Waits until the process that started this one is gone, and ends this one: nobody would take its results."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _end_with(other: Connection) -> None:
+    """Ends this process when the other end of a pipe is closed, as it is, too, when who held it was killed."""
+    with suppress(EOFError, OSError):
+        other.recv()
+    os._exit(1)
 
 
 def _do(work: Callable[[Job], None], job: Job, log: Path) -> None:
