@@ -4,7 +4,7 @@ import pytest
 
 from seglift.workflows.outputs.journal import Journal
 from seglift.workflows.rounds.shared_stages import ENTRY
-from seglift.workflows.rounds.stages import Stage, StageRunner
+from seglift.workflows.rounds.stages import Stage, StageRunner, count_done
 
 
 @pytest.fixture
@@ -48,7 +48,9 @@ def test_interrupted_work_goes_on_and_other_inputs_clear_first(journal, stage):
     StageRunner(journal, 1).run(make())
     with pytest.raises(KeyboardInterrupt):
         StageRunner(journal, 1).run(make(key="2", stops=True))
+    assert count_done(journal) == 0
     StageRunner(journal, 1).run(make(key="2"))
+    assert count_done(journal) == 1
     assert [note for note in notes if isinstance(note, str)] == ["work a", "work a", "clear a", "work a", "work a"]
 
 

@@ -8,6 +8,7 @@ from seglift.workflows.naive_student.output import rounds_output
 from seglift.workflows.naive_student.plan import SelftrainPlan, check_trainings, make_plan
 from seglift.workflows.naive_student.recipe import read_selftrain
 from seglift.workflows.naive_student.rounds import count_stages
+from seglift.workflows.rounds.stages import count_done
 from seglift.workflows.train.setup import TrainOptions
 
 
@@ -22,7 +23,7 @@ def describe_selftrain(path: Path, out: Path, options: TrainOptions) -> str:
     output.check(options.overwrite)
     check_trainings(plan, out)
     recipe, total = plan.recipe, count_stages(plan.recipe)
-    done = len({entry["stage"] for entry in output.journal.entries() if entry["done"]})
+    done = count_done(output.journal)
     void = plan.labelling.void
     taking = sum(frame.annotated is not None and void.apply_to(frame.annotated.space) for frame in data.frames)
     lines = [

@@ -34,6 +34,12 @@ class Stage:
     clear: Callable[[], None]
 
 
+def count_done(journal: Journal) -> int:
+    """How many stages a journal has as done; not those that were begun anew since."""
+    last = {entry["stage"]: entry for entry in journal.entries()}
+    return sum(bool(entry["done"]) for entry in last.values())
+
+
 class StageRunner:
     """Does the stages that are not done, as many as a call may.
 
