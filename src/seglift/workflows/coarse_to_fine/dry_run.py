@@ -10,6 +10,7 @@ from seglift.workflows.coarse_to_fine.plan import check_inputs, make_plan
 from seglift.workflows.coarse_to_fine.recipe import read_rounds
 from seglift.workflows.coarse_to_fine.rounds import count_stages
 from seglift.workflows.coarse_to_fine.words import describe_drawn, describe_mixing
+from seglift.workflows.rounds.stages import count_done
 from seglift.workflows.train.setup import TrainOptions
 
 
@@ -24,7 +25,7 @@ def describe_rounds(path: Path, out: Path, options: TrainOptions) -> str:
     output.check(options.overwrite)
     warnings = check_inputs(plan, data, out)
     recipe, total = plan.recipe, count_stages(plan.recipe, data)
-    done = len({entry["stage"] for entry in output.journal.entries() if entry["done"]})
+    done = count_done(output.journal)
     what = {COARSE: "coarse labels", FINE: "fine labels", SYNTHETIC: "synthetic images"}
     labelling = recipe.labelling
     views = len(labelling.scales) * (2 if labelling.flip else 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,8 @@ class CoarsePlan:
     def identity(self) -> dict[str, Any]:
         """What a call must share with an earlier one to continue it, JSON-serialisable."""
         values = without_roots(plain_values(self.recipe))
-        identity = {"model": shaping(self.recipe.values, "model"), **{name: values[name] for name in IDENTITY}}
+        model = _dotted({"model": shaping(self.recipe.values, "model")})
+        identity = {**model, **{name: values[name] for name in IDENTITY}}
         found: dict[str, Any] = json.loads(json.dumps(identity))
         return found
 
@@ -138,3 +139,12 @@ def _trained_on(plan: CoarsePlan, data: CoarseData) -> Sequence[Drawn]:
     """What the first training learns from."""
     fine = data.fine if plan.recipe.fine_from_start else ()
     return (*data.coarse, *fine, *data.synthetic)
+
+
+def _dotted(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested values by dotted name, so that a message can tell the one that differs."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        nested = isinstance(value, Mapping) and value
+        found |= _dotted(value, f"{above}{key}.") if nested else {f"{above}{key}": value}
+    return found
