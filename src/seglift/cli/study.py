@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(format_classes(done.classes))
     if done.left:
         print(f"{done.left} {'run is' if done.left == 1 else 'runs are'} left: the same command goes on")
-    print(f"plot: {arguments.out / 'study.png'}")
+    if (arguments.out / "study.png").is_file():
+        print(f"plot: {arguments.out / 'study.png'}")
     if (arguments.out / "budget.png").is_file():
         print(f"plot over hours: {arguments.out / 'budget.png'}")
     return 0

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from seglift.base.errors import UserError
 from seglift.datasets.files import scan_files
+from seglift.datasets.folder import SPACE_FILE
 from seglift.video.clip import pair_labels
 from seglift.video.stems import INSTANCE_SUFFIXES, frame_stem, instance_stem, is_companion, label_stem, natural_key
 
@@ -67,11 +68,16 @@ def list_labels(folder: Path, advice: str) -> LabelTree:
     Instance files, ``*_color`` and train-id PNGs beside them and hidden files are left out.
 
     Raises:
-        UserError: there is no such folder or no label PNG; ``advice`` says what to give.
+        UserError: there is no such folder or no label PNG (``advice`` says what to give), or it is a whole dataset.
     """
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
         raise UserError(f"{folder} {what}; {advice}")
+    if (folder / SPACE_FILE).is_file() and (folder / "labels").is_dir():
+        splits = ", ".join(sorted(str(path) for path in (folder / "labels").iterdir() if path.is_dir()))
+        raise UserError(
+            f"{folder} is a whole dataset, expected a folder of its labels; give {splits or folder / 'labels'}"
+        )
     for depth in (0, DEEPEST):
         names = [name for name in scan_files(folder, depth).names if _is_label(PurePosixPath(name))]
         if names:
