@@ -344,7 +344,7 @@ def test_a_study_of_it_is_refused(clips, tmp_path, capsys):
     study = tmp_path / "study.yaml"
     study.write_text(yaml.safe_dump({"recipe": values(), "policies": {"a": {}}}))
     assert main(["study", str(study), "--root", str(clips), "--out", str(tmp_path / "out")]) == 2
-    assert "a study compares trainings of kind segmentation" in error_line(capsys)
+    assert "a study compares recipes of kind segmentation" in error_line(capsys)
 
 
 def test_it_trains_without_the_library_that_reads_video_files(recipe, clips, tmp_path):
