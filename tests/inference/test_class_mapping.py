@@ -75,3 +75,27 @@ def test_every_space_maps_onto_itself(name: str) -> None:
 def test_nothing_in_common_is_the_users_error() -> None:
     with pytest.raises(UserError, match=r"LABEL_0.*own.*road"):
         map_classes(["LABEL_0", "LABEL_1"], space_of("road", "sky"), "hf:x")
+
+
+def test_chosen_classes_stand_above_names_and_synonyms() -> None:
+    space = space_of("car", "sign", "tree", "bicyclist")
+    names = ["Car", "truck", "traffic_light", "terrain", "tree", "rider"]
+    chosen = {"Truck": "CAR", "traffic light": "sign symbol", "tree": None, "terrain": "tree"}
+    mapping = map_classes(names, space, "m", chosen)
+    assert mapping.channels == ((0, 1), (2,), (3,), (5,))
+    assert mapping.unmapped_model == ("tree",) and mapping.unmapped_space == ()
+    assert map_classes(["car", "sign"], space, "m", {"sign": "car"}).channels == ((0, 1), (), (), ())
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ({"lorry": "car"}, r"classes names 'lorry', which m does not have \(truck, car\); correct it"),
+        ({"truck": "ship"}, r"'ship' of 'truck' of m, expected null or a class of own \(car, sky\)"),
+        ({"truck": "car", "Truck": None}, "classes names 'Truck' of m twice"),
+        ({"truck": None, "car": None}, "none of them in own"),
+    ],
+)
+def test_chosen_classes_that_there_are_not(chosen: dict[str, str | None], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        map_classes(["truck", "car"], space_of("car", "sky"), "m", chosen)

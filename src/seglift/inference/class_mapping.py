@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -89,7 +89,9 @@ class ClassMapping:
         return "; ".join(parts) or None
 
 
-def map_classes(names: Sequence[str], space: LabelSpace, what: str) -> ClassMapping:
+def map_classes(
+    names: Sequence[str], space: LabelSpace, what: str, chosen: Mapping[str, str | None] | None = None
+) -> ClassMapping:
     """Maps a model's class names onto the evaluated classes of ``space``.
 
     Equal names (without regard to case, ``_`` and ``-``) win over synonyms; every raw class of the space counts, not
@@ -99,18 +101,21 @@ def map_classes(names: Sequence[str], space: LabelSpace, what: str) -> ClassMapp
         names: one for each output channel.
         space: the space wanted.
         what: the model, for the error.
+        chosen: class of the space for some of the names, above what names and synonyms say; None for no class.
 
     Raises:
-        UserError: not one class could be mapped.
+        UserError: not one class could be mapped, or ``chosen`` names a class that there is not.
     """
     exact: dict[str, int] = {}
     for entry in space.classes:
         if entry.train_id != IGNORE_TRAIN_ID:
             exact.setdefault(normalise_name(entry.name), entry.train_id)
+    wanted = _wanted(names, space, what, exact, chosen or {})
     channels: list[list[int]] = [[] for _ in range(space.num_train)]
     unmapped: list[str] = []
     for channel, name in enumerate(names):
-        train_id = _find(name, exact)
+        own = normalise_name(name)
+        train_id = wanted[own] if own in wanted else _find(name, exact)
         if train_id is None:
             unmapped.append(name)
         else:
@@ -122,6 +127,26 @@ def map_classes(names: Sequence[str], space: LabelSpace, what: str) -> ClassMapp
             f" ({_shortened(space.train_names)}); give one that has some of these"
         )
     return ClassMapping(tuple(map(tuple, channels)), tuple(unmapped), missing)
+
+
+def _wanted(
+    names: Sequence[str], space: LabelSpace, what: str, exact: dict[str, int], chosen: Mapping[str, str | None]
+) -> dict[str, int | None]:
+    """Train id, or None, of those normalised names for which one is chosen."""
+    known, found = {normalise_name(name) for name in names}, dict[str, int | None]()
+    for name, target in chosen.items():
+        own = normalise_name(name)
+        if own not in known:
+            raise UserError(f"classes names {name!r}, which {what} does not have ({', '.join(names)}); correct it")
+        if own in found:
+            raise UserError(f"classes names {name!r} of {what} twice, expected each class once; drop one")
+        found[own] = None if target is None else _find(target, exact)
+        if target is not None and found[own] is None:
+            raise UserError(
+                f"classes makes {target!r} of {name!r} of {what}, expected null or a class of {space.name}"
+                f" ({', '.join(space.train_names)}); correct it"
+            )
+    return found
 
 
 def _find(name: str, exact: dict[str, int]) -> int | None:

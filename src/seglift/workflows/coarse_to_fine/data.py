@@ -15,10 +15,9 @@ from seglift.datasets.balanced_choice import uniform_choice
 from seglift.datasets.catalogue import open_dataset
 from seglift.datasets.coarsen import check_coarsenable
 from seglift.datasets.dataset import Dataset, Item
-from seglift.inference.class_mapping import map_classes
 from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
 from seglift.labels.space_file import space_to_data
-from seglift.training.images.in_space import in_space
+from seglift.training.images.in_space import in_space, map_to_space
 from seglift.video.fingerprint import sample_fingerprint
 from seglift.workflows.coarse_to_fine.recipe import CoarseSource, CoarseToFineRounds, DrawnSource
 from seglift.workflows.recipes.overrides import check_roots, root_of
@@ -163,7 +162,7 @@ def open_sources(recipe: CoarseToFineRounds, roots: Mapping[str, Path]) -> Sourc
 
     Raises:
         UserError: it is not said where one lies, two of one name lie apart, a folder is missing or is not of its data
-            set, a source has no label, the space of the coarse labels has no void, or spaces share no class.
+            set, a source has no label, the space of the coarse labels has no void, or classes do not fit together.
     """
     check_roots(roots, {source.called for source in recipe.sources})
     places: dict[str, Path] = {}
@@ -177,9 +176,13 @@ def open_sources(recipe: CoarseToFineRounds, roots: Mapping[str, Path]) -> Sourc
             )
     uses = [*[COARSE] * len(recipe.coarse), *[FINE] * len(recipe.fine), *[SYNTHETIC] * len(recipe.synthetic)]
     given = [_open(source, places[source.called]) for source in recipe.drawn]
-    check_coarsenable(given[0].space)
+    space = given[0].space
+    check_coarsenable(space)
+    for source in recipe.held_out:
+        dataset = open_dataset(source.dataset, places[source.called], source.split, source.options)
+        in_space(dataset, space, quiet=True, chosen=source.classes, called=source.called)
     opened = zip(uses, recipe.drawn, given, strict=True)
-    return Sources(recipe, tuple(_in_space(use, one, dataset, given[0].space) for use, one, dataset in opened), places)
+    return Sources(recipe, tuple(_in_space(use, one, dataset, space) for use, one, dataset in opened), places)
 
 
 def check_coarse_labels(data: CoarseData, space: LabelSpace, skip_corrupt: bool) -> str | None:
@@ -228,11 +231,11 @@ def _open(source: DrawnSource, root: Path) -> Dataset:
 
 
 def _in_space(use: str, source: DrawnSource, given: Dataset, space: LabelSpace) -> OpenedSource:
-    dataset = in_space(given, space, quiet=True)
+    dataset = in_space(given, space, quiet=True, chosen=source.classes, called=source.called)
     ignored: Sequence[str] = ()
     missing: Sequence[str] = ()
     if dataset is not given:
-        mapping = map_classes(given.space.train_names, space, source.called)
+        mapping = map_to_space(given.space, space, source.called, source.classes)
         ignored, missing = mapping.unmapped_model, mapping.unmapped_space
     labelled = tuple(item for item in dataset.items if item.label is not None)
     return OpenedSource(use, source, given, dataset, labelled, tuple(ignored), tuple(missing))

@@ -116,9 +116,14 @@ class CoarseToFineRounds:
         return (*self.coarse, *self.fine, *self.synthetic)
 
     @property
+    def held_out(self) -> tuple[HeldOutSource, ...]:
+        """``val`` and ``test``, as far as there are."""
+        return tuple(source for source in (self.val, self.test) if source is not None)
+
+    @property
     def sources(self) -> tuple[HeldOutSource, ...]:
         """All that data come from."""
-        return (*self.drawn, *(source for source in (self.val, self.test) if source is not None))
+        return (*self.drawn, *self.held_out)
 
     def __post_init__(self) -> None:
         """Refuses impossible values with a UserError."""

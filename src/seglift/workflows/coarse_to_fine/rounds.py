@@ -94,9 +94,11 @@ def coarse_items(drawn: Drawn, out: Path) -> tuple[Item, ...]:
     """
     if drawn.opened.simulate is None:
         return drawn.items
-    made = open_folder(simulated_folder(drawn.opened, out), drawn.opened.given.split)
+    opened = drawn.opened
+    made = open_folder(simulated_folder(opened, out), opened.given.split)
     names = {item.name for item in drawn.items}
-    return tuple(item for item in in_space(made, drawn.opened.dataset.space, quiet=True).items if item.name in names)
+    mapped = in_space(made, opened.dataset.space, True, opened.source.classes, opened.source.called)
+    return tuple(item for item in mapped.items if item.name in names)
 
 
 def coarse_frames(data: CoarseData, out: Path) -> list[CoarseFrame]:

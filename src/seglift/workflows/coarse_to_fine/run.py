@@ -135,6 +135,7 @@ def _about(plan: CoarsePlan, data: CoarseData) -> dict[str, Any]:
             "images": len(drawn.items),
             "of": len(drawn.opened.labelled),
             "simulate": drawn.opened.simulate,
+            "classes": dict(drawn.opened.source.classes),
             "ignored_classes": list(drawn.opened.ignored),
             "never_labelled_classes": list(drawn.opened.missing),
         }

@@ -34,21 +34,23 @@ def lying_part(drawn: Drawn) -> TrainPart:
     """A source as it lies, all of it."""
     opened = drawn.opened
     asked = opened.source
-    return _part(drawn, opened.given.root, asked.dataset, asked.split, asked.options)
+    return _part(drawn, opened.given.root, asked.dataset, asked.split, asked.options, asked.classes)
 
 
 def written_part(drawn: Drawn, folder: Path) -> TrainPart:
-    """What is drawn of a source, as a dataset of its own."""
-    return _part(drawn, folder, "folder", SPLIT, {})
+    """What is drawn of a source, as a dataset of its own, whose labels have the classes that they become."""
+    return _part(drawn, folder, "folder", SPLIT, {}, {})
 
 
 def simulated_part(drawn: Drawn, folder: Path) -> TrainPart:
     """A source whose labels were made coarse, all of it."""
-    return _part(drawn, folder, "folder", drawn.opened.given.split, {})
+    return _part(drawn, folder, "folder", drawn.opened.given.split, {}, drawn.opened.source.classes)
 
 
-def _part(drawn: Drawn, root: Path, dataset: str, split: str, options: dict[str, Any]) -> TrainPart:
-    lying = HeldOutSource(dataset, split, None, drawn.opened.name, options)
+def _part(
+    drawn: Drawn, root: Path, dataset: str, split: str, options: dict[str, Any], classes: dict[str, str | None]
+) -> TrainPart:
+    lying = HeldOutSource(dataset, split, None, drawn.opened.name, options, classes)
     return TrainPart(source_values(lying, root), drawn.opened.use == SYNTHETIC)
 
 

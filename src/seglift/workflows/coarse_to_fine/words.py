@@ -13,6 +13,8 @@ def describe_drawn(drawn: Drawn) -> str:
     parts = [f"{len(drawn.items)} of {len(opened.labelled)} of {opened.source.called} {given.split} at {given.root}"]
     if opened.simulate is not None:
         parts.append(f"made of fine labels, {100 * opened.simulate:.1f} % of whose pixels stay labelled")
+    if opened.source.classes:
+        parts.append(", ".join(f"{name} becomes {other or 'void'}" for name, other in opened.source.classes.items()))
     if opened.ignored:
         parts.append(f"classes ignored: {', '.join(opened.ignored)}")
     if opened.missing:

@@ -14,6 +14,7 @@ from seglift.datasets.catalogue import open_dataset
 from seglift.datasets.dataset import Dataset, Item
 from seglift.datasets.folds import share_split
 from seglift.labels.space import LabelSpace
+from seglift.training.images.in_space import in_space
 from seglift.video.fingerprint import sample_fingerprint
 from seglift.workflows.naive_student.frames import (
     Annotated,
@@ -25,6 +26,7 @@ from seglift.workflows.naive_student.frames import (
 )
 from seglift.workflows.naive_student.recipe import LabelledSource, SelftrainRecipe, UnlabelledSource
 from seglift.workflows.recipes.overrides import check_roots, root_of
+from seglift.workflows.train.recipe import HeldOutSource
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def open_sources(recipe: SelftrainRecipe, roots: Mapping[str, Path]) -> Sources:
 
     Raises:
         UserError: it is not said where one lies, two of one name lie apart, a folder is missing or is not of its data
-            set, or a labelled source has no label.
+            set, a labelled source has no label, or classes do not fit together.
     """
     check_roots(roots, {source.called for source in recipe.sources})
     places: dict[str, Path] = {}
@@ -152,6 +154,10 @@ def open_sources(recipe: SelftrainRecipe, roots: Mapping[str, Path]) -> Sources:
                 f"{source.called} ({dataset.name} {dataset.split} at {dataset.root}) has no labelled image, expected"
                 " some to learn from; choose another split or folder"
             )
+        in_space(dataset, labelled[0].space, quiet=True, chosen=source.classes, called=source.called)
+    for held_out in (source for source in (recipe.val, recipe.test) if source is not None):
+        opened = _open(held_out, places[held_out.called], quiet=True)
+        in_space(opened, labelled[0].space, quiet=True, chosen=held_out.classes, called=held_out.called)
     unlabelled = tuple(
         places[source.called] if source.dataset is None else _open(source, places[source.called])
         for source in recipe.unlabelled
@@ -159,9 +165,9 @@ def open_sources(recipe: SelftrainRecipe, roots: Mapping[str, Path]) -> Sources:
     return Sources(recipe, labelled, unlabelled, places)
 
 
-def _open(source: LabelledSource | UnlabelledSource, root: Path) -> Dataset:
+def _open(source: UnlabelledSource | HeldOutSource, root: Path, quiet: bool = False) -> Dataset:
     dataset = open_dataset(str(source.dataset), root, source.split, source.options)
-    for note in dataset.problems:
+    for note in () if quiet else dataset.problems:
         say(f"{dataset.name} {dataset.split}: {note}")
     return dataset
 

@@ -16,7 +16,8 @@ def human_source(labels: HumanLabels, subset: Path) -> Values:
     """The human labels of a source: where they lie, or in the folder ``subset`` where not all of them are used."""
     if labels.source.share == 1:
         return source_values(labels.source, labels.dataset.root)
-    return {"dataset": "folder", "name": labels.source.called, "split": SPLIT, "root": str(subset)}
+    classes = {"classes": dict(labels.source.classes)} if labels.source.classes else {}
+    return {"dataset": "folder", "name": labels.source.called, "split": SPLIT, "root": str(subset), **classes}
 
 
 def pseudo_source(folder: Path) -> Values:

@@ -79,7 +79,11 @@ def open_data(recipe: DataRecipe, roots: Mapping[str, Path]) -> TrainingData:
     check_roots(roots, {source.called for source in recipe.sources})
     opened = [_open(source, roots) for source in recipe.sources]
     space = opened[0].space if recipe.space is None else get_space(recipe.space)
-    mapped = [in_space(dataset, space, quiet=not is_first_process()) for dataset in opened]
+    quiet = not is_first_process()
+    mapped = [
+        in_space(dataset, space, quiet, source.classes, source.called)
+        for source, dataset in zip(recipe.sources, opened, strict=True)
+    ]
     for dataset in mapped:
         DatasetSamples([dataset])
         for note in (*dataset.problems, *dataset.notes) if is_first_process() else ():
@@ -93,14 +97,20 @@ def check_sources(recipes: Iterable[ImageTrainRecipe], roots: Mapping[str, Path]
     """Opens every source of the recipes, each once, and lets go of it.
 
     Raises:
-        UserError: it is not said where a source lies, or its folder is missing or is not of its data set.
+        UserError: it is not said where a source lies, its folder is missing or is not of its data set, or classes do
+            not fit together.
     """
-    known: list[tuple[Path, str, str, dict[str, Any]]] = []
-    for source in (source for recipe in recipes for source in recipe.sources):
-        asked = (root_of(source.called, source.root, roots), source.dataset, source.split, source.options)
-        if asked not in known:
-            _open(source, roots)
-            known.append(asked)
+    known: list[tuple[tuple[Path, str, str, dict[str, Any]], Dataset]] = []
+    for recipe in recipes:
+        space = None if recipe.space is None else get_space(recipe.space)
+        for source in recipe.sources:
+            asked = (root_of(source.called, source.root, roots), source.dataset, source.split, source.options)
+            dataset = next((one for before, one in known if before == asked), None)
+            if dataset is None:
+                dataset = _open(source, roots)
+                known.append((asked, dataset))
+            space = space or dataset.space
+            in_space(dataset, space, quiet=True, chosen=source.classes, called=source.called)
 
 
 def num_labelled(dataset: Dataset) -> int:

@@ -27,6 +27,8 @@ INDEX, RETURNS = "class_index", "returns"
 PRODUCTS = (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME, METRICS_NAME, RECIPE, RUN, SCORES, CURVES, SKIPPED, TAU)
 """Files of a training."""
 DATA = ("train", "val", "test")
+LATER = ("classes",)
+"""Names that recipes have come to know and that say nothing where they are empty: what was begun without goes on."""
 SHOWN, LENGTH = 3, 40
 """How many differences are told, and with how many characters of a value."""
 
@@ -107,9 +109,10 @@ def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def without_roots(values: Any) -> Any:
-    """Plain values without where the data lie, which may move."""
+    """Plain values without where the data lie, which may move, and without empty ones of :data:`LATER`."""
     if isinstance(values, Mapping):
-        return {name: without_roots(value) for name, value in values.items() if name != "root"}
+        told = {name: value for name, value in values.items() if name != "root" and (value or name not in LATER)}
+        return {name: without_roots(value) for name, value in told.items()}
     return [without_roots(value) for value in values] if isinstance(values, list | tuple) else values
 
 

@@ -29,6 +29,9 @@ class HeldOutSource:
     """What --root and messages call it where one dataset is used twice; the dataset's name by default."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of the dataset, such as folds and fold of kitti or classes of camvid."""
+    classes: dict[str, str | None] = field(default_factory=dict)
+    """What becomes of some of its classes: class of the label space that is learned, by name; null makes one void.
+    Others are mapped by name."""
 
     @property
     def called(self) -> str:
