@@ -118,6 +118,28 @@ def test_fingerprint_follows_settings_and_what_is_synthetic() -> None:
     assert task().fingerprint() in prints
 
 
+def test_views_are_mixed_from_the_pool_alone_where_there_is_one() -> None:
+    blue = Sample(np.full((256, 384, 3), (0, 0, 255), np.uint8), np.ones((256, 384), np.uint8))
+    recipe = replace(RECIPE, mix=CrossMix(probability=1), short_side=128)
+    here = CoarseToFineTask(SAMPLES, SPACE, recipe, synthetic=[2, 3], pool=[blue, blue])
+    for step in range(3):
+        batch, drawn = here.batch(0, step, Part()), here.views(0, step, Part())
+        mixed = batch["image"][4:]
+        assert len(mixed) == 4 - batch["synthetic"].sum() and len(drawn) == 4
+        assert (batch["label"][4:] == 1).all()
+        assert all(image[2].min() > 0.9 and image[:2].max() < 0.1 for image in mixed)
+
+
+def test_the_pool_is_part_of_the_fingerprint() -> None:
+    def pooled(*pool: Sample, content: str | None = None) -> str:
+        return CoarseToFineTask(SAMPLES, SPACE, RECIPE, [2, 3], pool=pool, pool_content=content).fingerprint()
+
+    prints = [task().fingerprint(), pooled(*SAMPLES[2:]), pooled(SAMPLES[3]), pooled(SAMPLES[3], content="a")]
+    assert len(set(prints)) == 4 and pooled(SAMPLES[3]) == prints[2]
+    with pytest.raises(UserError, match="the pool of synthetic images to mix is empty"):
+        CoarseToFineTask(SAMPLES, SPACE, RECIPE, [2, 3], pool=[])
+
+
 @pytest.mark.parametrize("synthetic", [[], [0, 1, 2, 3]])
 def test_both_domains_are_needed(synthetic: list[int]) -> None:
     with pytest.raises(UserError, match=f"{len(synthetic)} of 4 training images are synthetic"):

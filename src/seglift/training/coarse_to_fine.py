@@ -23,6 +23,7 @@ from seglift.training.crossmix import CrossMix
 from seglift.training.image_task import HeldOut
 from seglift.training.images.augmentation import View, random_view
 from seglift.training.images.sample import Sample
+from seglift.training.images.sample_cache import SampleCache
 from seglift.training.loop.task import Batch, Part
 from seglift.training.sampling.image_draws import ImageDraws
 from seglift.training.segmentation import SegmentationRecipe, SegmentationTask
@@ -61,9 +62,11 @@ class CoarseToFineTask(SegmentationTask):
         content: as there.
         draws: as there.
         validation: as there.
+        pool: synthetic images that mixed views take classes from; None takes the synthetic samples.
+        pool_content: fingerprint of the pool; computed from its pixels when None.
 
     Raises:
-        UserError: as the base; no synthetic sample, or no other.
+        UserError: as the base; no synthetic sample, or no other; an empty pool.
     """
 
     recipe_kind = CoarseToFineRecipe
@@ -79,6 +82,8 @@ class CoarseToFineTask(SegmentationTask):
         content: str | None = None,
         draws: ImageDraws | None = None,
         validation: HeldOut[SegmentationNetwork] | None = None,
+        pool: Sequence[Sample] | None = None,
+        pool_content: str | None = None,
     ) -> None:
         super().__init__(samples, space, recipe, start, content, draws, validation)
         self.synthetic = np.array(sorted(set(synthetic)), np.int64)
@@ -89,6 +94,7 @@ class CoarseToFineTask(SegmentationTask):
             )
         self._is_synthetic = np.zeros(len(samples), bool)
         self._is_synthetic[self.synthetic] = True
+        self._pool = None if pool is None else _Pool(pool, recipe, pool_content)
 
     def batch(self, seed: int, step: int, part: Part) -> Batch:
         """As the base's, with mixed views; ``synthetic`` bool [B], the purely synthetic ones."""
@@ -100,8 +106,11 @@ class CoarseToFineTask(SegmentationTask):
         return {**self.stacked(views), "synthetic": torch.tensor(pure)}
 
     def _synthetic_view(self, generator: np.random.Generator) -> View:
-        """A view of a synthetic image, each as likely."""
-        sample = self.sample(int(self.synthetic[generator.integers(len(self.synthetic))]))
+        """A view of a synthetic image of the pool, each as likely."""
+        if self._pool is None:
+            sample = self.sample(int(self.synthetic[generator.integers(len(self.synthetic))]))
+        else:
+            sample = self._pool.draw(generator)
         return random_view(sample, self.recipe.crop, self.recipe.augmentation, generator)
 
     def counts(self, batch: Batch) -> Tensor:
@@ -122,5 +131,21 @@ class CoarseToFineTask(SegmentationTask):
         return loss + self.recipe.boundary_weight * boundary
 
     def fingerprint(self) -> str:
-        """The base's, and which samples are synthetic."""
-        return fingerprint_values(super().fingerprint(), self.synthetic.tolist())
+        """The base's, which samples are synthetic, and the pool."""
+        pool = () if self._pool is None else (self._pool.content,)
+        return fingerprint_values(super().fingerprint(), self.synthetic.tolist(), *pool)
+
+
+class _Pool:
+    """Synthetic images that are drawn to be mixed, at their size for training."""
+
+    def __init__(self, samples: Sequence[Sample], recipe: CoarseToFineRecipe, content: str | None) -> None:
+        if not len(samples):
+            raise UserError("the pool of synthetic images to mix is empty, expected at least one image; give some")
+        self.count = len(samples)
+        self.content = content or fingerprint_values([sample.fingerprint() for sample in samples])
+        self._small = SampleCache(samples, recipe.short_side, processes=max(1, recipe.fit.workers))
+
+    def draw(self, generator: np.random.Generator) -> Sample:
+        """One of them, each as likely."""
+        return self._small[int(generator.integers(self.count))]

@@ -74,7 +74,10 @@ def test_the_dry_run_says_what_is_used_and_what_is_not_mapped(write, coarse2fine
     assert "coarse labels: 6 of 10 of town train" in said and "92.0 % of whose pixels stay labelled" in said
     assert "synthetic images: 6 of 12" in said
     assert "classes ignored: star; never labelled there: disc" in said
-    assert "50% of real views mixed (added to the batch), each class with 50%, 1 x boundary loss" in said
+    assert (
+        "50% of real views mixed (added to the batch), each class with 50% of any of 12 images, 1 x boundary loss"
+        in said
+    )
     assert "where all 2 views agree" in said and "the fine labels, too" in said and "at last 2 steps" in said
     assert "19 stages with seeds 0, 1" in said and "nothing was written now" in said
     assert not out.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -97,5 +98,44 @@ def test_the_samples_of_synthetic_sources_are_the_synthetic_ones(run, monkeypatc
 )
 def test_what_does_not_fit_is_refused_before_anything_is_written(run, tmp_path, capsys, changes, said):
     assert run(**changes) == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+POOL = {"dataset": "folder", "name": "drawn", "split": "train"}
+
+
+def test_views_can_be_mixed_from_images_that_are_not_trained_on(run, tmp_path, monkeypatch, capsys):
+    pool = [{**POOL, "split": "val"}]
+    found, before = [], CoarseToFineTask.__init__
+
+    def note(self, samples, *more):
+        found.append((len(samples), len(more[-2])))
+        before(self, samples, *more)
+
+    monkeypatch.setattr(CoarseToFineTask, "__init__", note)
+    assert run("--dry-run", mix_from=pool) == 0
+    assert "mix from: 3 labelled images of folder val" in capsys.readouterr().out
+    assert run(mix_from=pool) == 0
+    assert found == [(20, 3)]
+    monkeypatch.undo()
+    uses = [source["use"] for source in json.loads((tmp_path / "out/run.json").read_text())["data"]["sources"]]
+    assert uses == ["train", "train", "val", "mix_from"]
+    capsys.readouterr()
+    assert run() == 2
+    assert "holds another training: the data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("pool", "said"),
+    [
+        ({**POOL, "split": "val", "classes": {"moon": "disc"}}, "'moon', which the data set drawn does not have"),
+        ({**POOL, "split": "nowhere"}, "nowhere"),
+        ({**POOL, "split": "val", "quota": 0.5}, "unknown name mix_from[0].quota"),
+        ({"dataset": "folder", "name": "streets", "split": "train"}, "add --root streets=DIR"),
+    ],
+)
+def test_a_pool_that_does_not_fit(run, tmp_path, capsys, pool, said):
+    assert run(mix_from=[pool]) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
     assert not (tmp_path / "out").exists()

@@ -100,6 +100,16 @@ class CoarseData:
         """Images with coarse labels."""
         return sum(len(drawn.items) for drawn in self.coarse)
 
+    @property
+    def num_pool(self) -> int:
+        """Synthetic images that views can be mixed from: all there are, however many are trained on."""
+        return sum(len(drawn.opened.labelled) for drawn in self.synthetic)
+
+    @property
+    def mixes_beyond_drawn(self) -> bool:
+        """Whether there are more of them than are trained on."""
+        return any(not drawn.whole for drawn in self.synthetic)
+
     def overlaps(self) -> int:
         """Images of which both the coarse and the fine label are used."""
         fine = {(*drawn.opened.place, item.name) for drawn in self.fine for item in drawn.items}

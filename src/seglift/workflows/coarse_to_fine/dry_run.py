@@ -38,7 +38,7 @@ def describe_rounds(path: Path, out: Path, options: TrainOptions) -> str:
     lines = [
         *(f"{what[drawn.opened.use]}: {describe_drawn(drawn)}" for drawn in data.every),
         f"network: {plan.network.name}, {(plan.network.parameters or 0) / 1e6:.2f} M parameters",
-        f"mixing and boundaries: {describe_mixing(recipe)}",
+        f"mixing and boundaries: {describe_mixing(recipe, data)}",
         f"{recipe.rounds} rounds; labels are filled {recipe.rounds - 1} times, where all {views} views agree and are"
         f" sure above {labelling.confidence:g}",
         *fine,

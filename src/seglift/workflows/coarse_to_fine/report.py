@@ -80,7 +80,7 @@ def _settings(plan: CoarsePlan, data: CoarseData) -> dict[str, str]:
     return {
         **{drawn.opened.name.replace("_", " ", 1): describe_drawn(drawn) for drawn in data.every},
         "network": plan.network.name,
-        "mixing and boundaries": describe_mixing(recipe),
+        "mixing and boundaries": describe_mixing(recipe, data),
         "filled where": f"all views (scales {views}{', mirrored' if recipe.labelling.flip else ''}) agree, above"
         f" {recipe.labelling.confidence:g}",
         "fine-tuning": "none" if tune is None else f"{tune.steps} steps at {tune.learning_rate_factor:g} x the rate",

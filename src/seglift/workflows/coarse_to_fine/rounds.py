@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from seglift.base.errors import UserError
@@ -38,6 +38,7 @@ from seglift.workflows.coarse_to_fine.trainings import (
     beside,
     filled_part,
     lying_part,
+    mixes,
     round_training,
     simulated_part,
     written_part,
@@ -164,6 +165,15 @@ class _Seed:
         if recipe.fine_tune is not None:
             yield self._tune(fine)
 
+    @cached_property
+    def _pool(self) -> tuple[list[Values], str]:
+        """All synthetic images as they lie, with their content, where views are mixed from more than are drawn."""
+        if not (mixes(self.recipe) and self.data.mixes_beyond_drawn):
+            return [], ""
+        sources = [lying_part(drawn).values for drawn in self.data.synthetic]
+        content = [fingerprint_items(drawn.opened.labelled) for drawn in self.data.synthetic]
+        return sources, fingerprint_values(content)
+
     def _simulated(self) -> list[Drawn]:
         """What is drawn, coarse labels as rounds begin with them."""
         coarse = [replace(drawn, items=coarse_items(drawn, self.out)) for drawn in self.data.coarse]
@@ -212,7 +222,8 @@ class _Seed:
         start: Values = {}
         if self.recipe.start_from_previous and previous is not None:
             start = {"start": str((previous / WEIGHTS_NAME).resolve()), "new_head": False}
-        values = round_training(self.recipe, parts, self.plan.held_out, self.seed, **start)
+        pool = self._pool[0]
+        values = round_training(self.recipe, parts, self.plan.held_out, self.seed, pool, **start)
         return self._training(Model(number, NETWORK), values, parts, previous if start else None)
 
     def _tune(self, fine: Sequence[TrainPart]) -> Stage:
@@ -230,12 +241,15 @@ class _Seed:
         begins = values.get("start") if start is None else fingerprint_model(str(start))
         synthetic = any(part.synthetic for part in parts)
         plain = {
-            name: value for name, value in values.items() if name not in {"kind", "synthetic", *beside(self.recipe)}
+            name: value
+            for name, value in values.items()
+            if name not in {"kind", "synthetic", "mix_from", *beside(self.recipe)}
         }
         own = shaping(plain, title) | {"start": None}
         data = [without_roots(values.get(name)) for name in GIVEN]
         inputs = [part.key for part in parts]
-        more = beside(self.recipe) if synthetic else None
+        pool = {"mix_from": self._pool[1]} if self._pool[1] else {}
+        more = {**beside(self.recipe), **pool} if synthetic else None
         key = fingerprint_values(own, more, data, self.seed, begins, inputs)
         products = (folder / WEIGHTS_NAME, folder / SCORES)
         return Stage(

@@ -61,7 +61,12 @@ def filled_part(folder: Path, key: str, weigh: bool) -> TrainPart:
 
 
 def round_training(
-    recipe: CoarseToFineRounds, parts: Sequence[TrainPart], held_out: Mapping[str, Values], seed: int, **more: Any
+    recipe: CoarseToFineRounds,
+    parts: Sequence[TrainPart],
+    held_out: Mapping[str, Values],
+    seed: int,
+    pool: Sequence[Values] = (),
+    **more: Any,
 ) -> Values:
     """The training of a round as a recipe: of kind coarse_to_fine, without synthetic images of kind segmentation.
 
@@ -70,12 +75,18 @@ def round_training(
         parts: what it learns from.
         held_out: ``val`` and ``test``, as far as there are.
         seed: of all its random choices.
+        pool: sources that views are mixed from; none takes the synthetic ones of ``parts``.
         more: values that stand above the recipe's.
     """
     synthetic = [part.values["name"] for part in parts if part.synthetic]
     if synthetic:
-        more = {"kind": METHOD, "synthetic": synthetic, **beside(recipe), **more}
+        more = {"kind": METHOD, "synthetic": synthetic, "mix_from": list(pool), **beside(recipe), **more}
     return training(recipe.values, [part.values for part in parts], held_out, seed, **more)
+
+
+def mixes(recipe: CoarseToFineRounds) -> bool:
+    """Whether views are mixed."""
+    return bool(recipe.synthetic) and recipe.mix is not None and recipe.mix.probability > 0
 
 
 def beside(recipe: CoarseToFineRounds) -> Values:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seglift.workflows.coarse_to_fine.data import Drawn
+from seglift.workflows.coarse_to_fine.data import CoarseData, Drawn
 from seglift.workflows.coarse_to_fine.recipe import CoarseToFineRounds
 
 
@@ -22,7 +22,7 @@ def describe_drawn(drawn: Drawn) -> str:
     return "; ".join(parts)
 
 
-def describe_mixing(recipe: CoarseToFineRounds) -> str:
+def describe_mixing(recipe: CoarseToFineRounds, data: CoarseData) -> str:
     """What is done with synthetic images."""
     if not recipe.synthetic:
         return "none"
@@ -31,6 +31,7 @@ def describe_mixing(recipe: CoarseToFineRounds) -> str:
         where = "in place of them" if mix.replace else "added to the batch"
         parts.append(
             f"{mix.probability:.0%} of real views mixed ({where}), each class with {mix.class_probability:.0%}"
+            f" of any of {data.num_pool} images"
         )
     if recipe.boundary is not None and recipe.boundary_weight:
         parts.append(f"{recipe.boundary_weight:g} x boundary loss")

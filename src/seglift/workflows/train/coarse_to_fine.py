@@ -114,5 +114,17 @@ def _train(setup: TrainSetup[CoarseToFineTrainRecipe], out: Path) -> FitResult:
     recipe, data, images = setup.recipe, setup.data, open_images(setup, out)
     validation = None if images.val is None else Validation(images.val, recipe.evaluation)
     synthetic, content = _synthetic_samples(recipe, data, images.train), images.train.fingerprint()
-    task = CoarseToFineTask(images.train, data.space, recipe, synthetic, setup.start, content, images.draws, validation)
+    pool = DatasetSamples(data.mix_from, setup.skip_list(out)) if data.mix_from else None
+    task = CoarseToFineTask(
+        images.train,
+        data.space,
+        recipe,
+        synthetic,
+        setup.start,
+        content,
+        images.draws,
+        validation,
+        pool,
+        None if pool is None else pool.fingerprint(),
+    )
     return fit(task, recipe.fit, out, setup.options.device)

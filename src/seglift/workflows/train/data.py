@@ -32,12 +32,16 @@ class DataRecipe(RecordedRecipe, Protocol):
         """Images that choose the best weights."""
 
     @property
+    def test(self) -> HeldOutSource | None:
+        """Images on which the result is scored."""
+
+    @property
     def space(self) -> str | None:
         """Label space to learn; None takes that of the first source."""
 
     @property
     def sources(self) -> Sequence[HeldOutSource]:
-        """Those of training, then those that are held out."""
+        """Those of training, then those that are held out, then those that are only mixed from."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,14 @@ class TrainingData:
     train: tuple[Dataset, ...]
     val: Dataset | None
     test: Dataset | None
+    mix_from: tuple[Dataset, ...] = ()
 
     @property
     def by_use(self) -> list[tuple[str, Dataset]]:
-        """Every dataset with what it is for: train, val or test."""
+        """Every dataset with what it is for: train, val, test or mix_from."""
         held_out = [(use, dataset) for use, dataset in (("val", self.val), ("test", self.test)) if dataset is not None]
-        return [*(("train", dataset) for dataset in self.train), *held_out]
+        mixed = [("mix_from", dataset) for dataset in self.mix_from]
+        return [*(("train", dataset) for dataset in self.train), *held_out, *mixed]
 
     def record(self, recipe: DataRecipe) -> TrainingRecord:
         """What is kept beside the weights of ``recipe``."""
@@ -65,7 +71,7 @@ class TrainingData:
                 for use, part in self.by_use
             ],
         }
-        names = [item.name for dataset in self.train for item in dataset.items]
+        names = [item.name for dataset in (*self.train, *self.mix_from) for item in dataset.items]
         return TrainingRecord(recipe, names, tuple(dataset.root for _, dataset in self.by_use), about)
 
 
@@ -90,7 +96,8 @@ def open_data(recipe: DataRecipe, roots: Mapping[str, Path]) -> TrainingData:
             say(f"{dataset.name} {dataset.split}: {note}")
     train, rest = mapped[: len(recipe.train)], mapped[len(recipe.train) :]
     val = None if recipe.val is None else rest.pop(0)
-    return TrainingData(space, tuple(train), val, rest.pop(0) if rest else None)
+    test = None if recipe.test is None else rest.pop(0)
+    return TrainingData(space, tuple(train), val, test, tuple(rest))
 
 
 def check_sources(recipes: Iterable[ImageTrainRecipe], roots: Mapping[str, Path]) -> None:

@@ -26,8 +26,8 @@ INDEX, RETURNS = "class_index", "returns"
 """Folders of what is kept for later calls: class indices, and labels that came back to labelled frames."""
 PRODUCTS = (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME, METRICS_NAME, RECIPE, RUN, SCORES, CURVES, SKIPPED, TAU)
 """Files of a training."""
-DATA = ("train", "val", "test")
-LATER = ("classes",)
+DATA = ("train", "val", "test", "mix_from")
+LATER = ("classes", "mix_from")
 """Names that recipes have come to know and that say nothing where they are empty: what was begun without goes on."""
 SHOWN, LENGTH = 3, 40
 """How many differences are told, and with how many characters of a value."""
@@ -99,6 +99,8 @@ def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in values.items():
         name = above + str(key)
+        if key in LATER and not value:
+            continue
         if name in DATA:
             found[name] = without_roots(value)
         elif isinstance(value, Mapping) and value:

@@ -74,7 +74,7 @@ def describe_images(setup: TrainSetup[Recipe], out: Path, loss: str) -> str:
         check_folder(training, out)
     with torch.device("meta"):
         network = build(setup.network)
-    uses = {"train": "train:", "val": "validate on:", "test": "score on:"}
+    uses = {"train": "train:", "val": "validate on:", "test": "score on:", "mix_from": "mix from:"}
     lines = [
         f"{uses[use]} {num_labelled(dataset)} labelled images of {dataset.name} {dataset.split} at {dataset.root}"
         for use, dataset in data.by_use

@@ -145,3 +145,11 @@ class CoarseToFineTrainRecipe(CoarseToFineRecipe, ImageTrainRecipe):
     """What is trained."""
     synthetic: tuple[str, ...] = ()
     """Names of those sources of ``train`` whose images are synthetic; the others are real."""
+    mix_from: tuple[HeldOutSource, ...] = ()
+    """Synthetic images that mixed views take classes from, such as a whole set of which only a part is trained on; none
+    takes those of ``synthetic``."""
+
+    @property
+    def sources(self) -> tuple[HeldOutSource, ...]:
+        """Those of training, then those that are held out, then those that are mixed from."""
+        return (*super().sources, *self.mix_from)

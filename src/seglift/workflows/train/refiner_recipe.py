@@ -58,6 +58,10 @@ class RefinerTrainRecipe(RefinementRecipe):
     """Most labellings of `val` that are refined in a validation."""
 
     @property
+    def test(self) -> None:
+        """None: a refiner is scored on ``val``."""
+
+    @property
     def sources(self) -> tuple[HeldOutSource, ...]:
         """Those of training, then those that are held out."""
         return (*self.train, *(() if self.val is None else (self.val,)))
