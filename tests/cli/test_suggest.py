@@ -193,6 +193,27 @@ def test_a_dataset_is_a_pool_too(pool, run, tmp_path):
     assert "--space does not go with --dataset" in run(*words, *pool[-2:], "--space", "kitti").error
 
 
+def test_an_order_begins_with_the_labelled_images_and_is_continued(pool, run, tmp_path):
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    run(*pool[:-2], "--sampling", "uniform", "--labelled", "none", "--count", 2, "--order", first).done()
+    assert len(set(first.read_text().split())) == 2
+    first.write_text("b/b_1_leftImg8bit\na/a_0_leftImg8bit\n")
+    ran = run(*pool, "--labelled", first, "--count", 2, "--order", second).done()
+    assert "2 of 10 unlabelled images" in ran.out
+    names = second.read_text().split()
+    assert names[:2] == first.read_text().split() and len(set(names)) == 4
+    first.write_text("b/b_1_leftImg8bit\n")
+    assert "2 of 11 unlabelled images" in run(*pool, "--labelled", first, "--count", 2).done().out
+    for line, told in (
+        ("b/b_2_leftImg8bit", "names b/b_2_leftImg8bit, which has no label"),
+        ("b/b_9", "names b/b_9, which"),
+        ("b/b_1_leftImg8bit\nb/b_1_leftImg8bit", "twice"),
+    ):
+        first.write_text(line)
+        assert told in run(*pool, "--labelled", first).error
+    assert "--order is for images" in run("suggest", tmp_path, "--order", first).error
+
+
 def test_images_that_cannot_be_used(pool, run, tmp_path):
     images = ["suggest", "--images", tmp_path / "images"]
     for words, told in (

@@ -15,6 +15,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--images", type=Path, metavar="FOLDER", help="or: a folder or tree of images, or a video")
     parser.add_argument("--labels", type=Path, metavar="DIR", help="labels of some of the images")
+    parser.add_argument(
+        "--labelled",
+        type=Path,
+        metavar="FILE",
+        help="a list of the images that count as labelled, one a line, or none (default: those with a label)",
+    )
     parser.add_argument("--space", metavar="NAME|FILE", help="label space of the images: a name or a YAML/JSON file")
     parser.add_argument("--dataset", metavar="NAME", help="or: a dataset, such as cityscapes, bdd100k or folder")
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the dataset")
@@ -40,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what is suggested to FILE")
     parser.add_argument("--list", type=Path, metavar="FILE", help="write the names of the files alone, one a line")
+    parser.add_argument(
+        "--order",
+        type=Path,
+        metavar="FILE",
+        help="write the names of the labelled images, then of those to label next, one a line; --labelled reads it",
+    )
     parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice of images (default: 0)")
 
@@ -66,6 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
             root=arguments.root,
             split=arguments.split or "train",
             options=read_dataset_options(arguments.option),
+            labelled=arguments.labelled,
         )
         options = ImageOptions(
             arguments.sampling or "balanced",
@@ -79,6 +92,8 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, found.as_json())
     if arguments.list is not None:
         write_bytes(arguments.list, "".join(f"{item.file}\n" for item in found.items).encode())
+    if arguments.order is not None:
+        write_bytes(arguments.order, "".join(f"{name}\n" for name in found.in_order).encode())
     print(format_suggestions(found))
     return 0
 
@@ -86,7 +101,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _refuse_options_of_images(arguments: argparse.Namespace) -> None:
     from seglift.base.errors import UserError
 
-    names = ("images", "dataset", "root", "split", "labels", "space", "model", "predictions", "sampling", "option")
+    names = (
+        *("images", "dataset", "root", "split", "labels", "labelled", "space", "model", "predictions", "sampling"),
+        *("option", "order"),
+    )
     given = [name for name in names if getattr(arguments, name)]
     if given:
         raise UserError(

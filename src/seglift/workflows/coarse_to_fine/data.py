@@ -15,6 +15,7 @@ from seglift.datasets.balanced_choice import uniform_choice
 from seglift.datasets.catalogue import open_dataset
 from seglift.datasets.coarsen import check_coarsenable
 from seglift.datasets.dataset import Dataset, Item
+from seglift.datasets.image_list import find_listed
 from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
 from seglift.labels.space_file import space_to_data
 from seglift.training.images.in_space import in_space, map_to_space
@@ -252,22 +253,32 @@ def _in_space(use: str, source: DrawnSource, given: Dataset, space: LabelSpace) 
 
 
 def _draw(opened: OpenedSource, seed: int, default: int | None = None) -> Drawn:
-    """The images of a source; fine ones are drawn from the other end than coarse ones of the same images."""
+    """The images of a source: the first ones of its order."""
     source, labelled = opened.source, opened.labelled
-    budget = _budget(opened, default)
-    if budget < 1 or budget > len(labelled):
+    order = _order(opened, seed)
+    budget = _budget(source, len(order), default)
+    if budget < 1 or budget > len(order):
         asked = f"count {source.count}" if source.share is None else f"share {source.share:g}"
+        of = "labelled images" if source.images is None else "listed images"
         raise UserError(
-            f"{asked} of {source.called} is {budget} of its {len(labelled)} labelled images, expected 1 to"
-            f" {len(labelled)}; change it"
+            f"{asked} of {source.called} is {budget} of its {len(order)} {of}, expected 1 to {len(order)}; change it"
         )
-    (order,) = uniform_choice(len(labelled), (), (len(labelled),), seed)
-    chosen = sorted((order[::-1] if opened.use == FINE else order)[:budget].tolist())
-    return Drawn(opened, tuple(labelled[number] for number in chosen))
+    return Drawn(opened, tuple(labelled[number] for number in sorted(order[:budget])))
 
 
-def _budget(opened: OpenedSource, default: int | None) -> int:
-    source, available = opened.source, len(opened.labelled)
+def _order(opened: OpenedSource, seed: int) -> list[int]:
+    """Numbers of the images of a source as they are preferred: as they are listed, or drawn.
+
+    Fine ones are drawn from the other end than coarse ones of the same images.
+    """
+    if opened.source.images is not None:
+        return find_listed(opened.source.images, opened.labelled, f"the labelled part of {opened.source.called}")
+    (order,) = uniform_choice(len(opened.labelled), (), (len(opened.labelled),), seed)
+    drawn: list[int] = (order[::-1] if opened.use == FINE else order).tolist()
+    return drawn
+
+
+def _budget(source: DrawnSource, available: int, default: int | None) -> int:
     if source.count is not None:
         return source.count
     if source.share is not None:

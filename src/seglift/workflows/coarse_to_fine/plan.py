@@ -31,7 +31,7 @@ from seglift.workflows.train.setup import TrainOptions
 
 IDENTITY = (
     *("coarse", "fine", "synthetic", "val", "test", "fine_from_start", "fine_tune", "mix", "boundary"),
-    *("boundary_weight", "labelling", "weigh_by_confidence", "start_from_previous"),
+    *("boundary_weight", "match_colors", "synthetic_share", "labelling", "weigh_by_confidence", "start_from_previous"),
 )
 """Names of a recipe that shape results; seeds and rounds may be added later."""
 

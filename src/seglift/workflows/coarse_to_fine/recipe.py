@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seglift.base.errors import UserError
+from seglift.datasets.image_list import read_image_list
 from seglift.inference.agreement import AgreementSettings
 from seglift.losses.boundary import BoundaryLoss
 from seglift.training.crossmix import CrossMix
@@ -18,6 +19,8 @@ from seglift.workflows.train.recipe import HeldOutSource
 
 COMMAND, METHOD, KIND = "coarse2fine", "coarse_to_fine", "coarse_to_fine_rounds"
 RECIPE_SUFFIXES = (".yaml", ".yml")
+DRAWN = ("coarse", "fine", "synthetic")
+"""Names under which a recipe has sources that images are drawn from."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class DrawnSource(HeldOutSource):
     """Share of its labelled images that are used, drawn by the seed; of two shares the smaller is part of the other."""
     count: int | None = None
     """In place of `share`, how many of them."""
+    images: str | tuple[str, ...] | None = None
+    """Names of images in order of preference, or a text file with one on each line, relative to this one: `share` and
+    `count` then take the first ones of the list with every seed, and no other image is trained on; none draws by the
+    seed."""
 
     def __post_init__(self) -> None:
         """Refuses impossible values with a UserError."""
@@ -39,6 +46,8 @@ class DrawnSource(HeldOutSource):
             raise UserError(f"share of {self.called} is {self.share}, expected above 0 and at most 1; change it")
         if self.count is not None and self.count < 1:
             raise UserError(f"count of {self.called} is {self.count}, expected at least 1; change it")
+        if self.images is not None and not self.images:
+            raise UserError(f"images of {self.called} is empty, expected at least one; fill it in or drop it")
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,11 @@ class CoarseToFineRounds:
     """What is minimised beside the recipe's loss, on purely synthetic views; null: nothing."""
     boundary_weight: float = 1.0
     """Its weight (Das et al. give none)."""
+    match_colors: float = 0.0
+    """Probability of synthetic views to get the colours of a random real one; Das et al. do without."""
+    synthetic_share: float | None = None
+    """Share of the views that are synthetic, above 0 and below 1, mixed ones not counted; none goes by the number of
+    images."""
     rounds: int = 3
     """How often a network is trained: on the coarse labels, then on filled ones."""
     labelling: AgreementSettings = field(default_factory=AgreementSettings)
@@ -140,6 +154,12 @@ class CoarseToFineRounds:
             raise UserError(f"snapshots is {self.snapshots}, expected 0 or more; change it")
         if not 0 <= self.boundary_weight <= 1e6:
             raise UserError(f"boundary_weight is {self.boundary_weight}, expected a number >= 0; change it")
+        if not 0 <= self.match_colors <= 1:
+            raise UserError(f"match_colors is {self.match_colors}, expected 0..1; change it")
+        if self.synthetic_share is not None and not 0 < self.synthetic_share < 1:
+            raise UserError(
+                f"synthetic_share is {self.synthetic_share}, expected above 0 and below 1; change it, or drop synthetic"
+            )
         uses = self.fine_from_start or self.fine_tune is not None
         if uses != bool(self.fine):
             raise UserError(
@@ -181,15 +201,33 @@ def parse_rounds(values: Mapping[str, Any], where: str) -> CoarseToFineRounds:
     recipe = parse_recipe(values, CoarseToFineRounds, where)
     if isinstance(recipe.model, str):
         raise UserError(f"{where}: model is {recipe.model!r}, expected a .yaml recipe of seglift train; give one")
+    for source in recipe.drawn:
+        if isinstance(source.images, str):
+            raise UserError(f"{where}: images of {source.called} is {source.images!r}, expected names; read the list")
     return recipe
 
 
 def inlined(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Plain values with the recipe of the network read, where they name it as a file relative to ``folder``.
+    """Plain values with the recipe of the network and lists of images read, where they name them as files.
+
+    Args:
+        values: of a recipe.
+        folder: that files are relative to.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: a file cannot be read.
     """
-    model = values.get("model")
-    named = isinstance(model, str) and model.lower().endswith(RECIPE_SUFFIXES)
-    return {**values, "model": read_yaml(folder / str(model))} if named else dict(values)
+    found, model = dict(values), values.get("model")
+    if isinstance(model, str) and model.lower().endswith(RECIPE_SUFFIXES):
+        found["model"] = read_yaml(folder / model)
+    for use in DRAWN:
+        if isinstance(sources := values.get(use), list):
+            found[use] = [_listed(source, folder) for source in sources]
+    return found
+
+
+def _listed(source: Any, folder: Path) -> Any:
+    """A source with its list of images read."""
+    if not isinstance(source, Mapping) or not isinstance(path := source.get("images"), str):
+        return source
+    return {**source, "images": list(read_image_list(folder / path))}

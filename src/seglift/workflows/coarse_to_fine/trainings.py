@@ -79,9 +79,16 @@ def round_training(
         more: values that stand above the recipe's.
     """
     synthetic = [part.values["name"] for part in parts if part.synthetic]
+    sources = [part.values for part in parts]
     if synthetic:
+        sources = [_with_quota(part, recipe.synthetic_share, len(synthetic)) for part in parts]
         more = {"kind": METHOD, "synthetic": synthetic, "mix_from": list(pool), **beside(recipe), **more}
-    return training(recipe.values, [part.values for part in parts], held_out, seed, **more)
+    return training(recipe.values, sources, held_out, seed, **more)
+
+
+def _with_quota(part: TrainPart, share: float | None, count: int) -> Values:
+    """A source, which as one of ``count`` synthetic ones has its part of their ``share`` of the views."""
+    return {**part.values, "quota": share / count} if part.synthetic and share is not None else part.values
 
 
 def mixes(recipe: CoarseToFineRounds) -> bool:
@@ -94,4 +101,4 @@ def beside(recipe: CoarseToFineRounds) -> Values:
     mix = {"probability": 0.0} if recipe.mix is None else plain_values(recipe.mix)
     weight = 0.0 if recipe.boundary is None else recipe.boundary_weight
     boundary = {} if recipe.boundary is None else {"boundary": plain_values(recipe.boundary)}
-    return {"mix": mix, **boundary, "boundary_weight": weight}
+    return {"mix": mix, **boundary, "boundary_weight": weight, "match_colors": recipe.match_colors}

@@ -11,6 +11,8 @@ def describe_drawn(drawn: Drawn) -> str:
     opened = drawn.opened
     given = opened.given
     parts = [f"{len(drawn.items)} of {len(opened.labelled)} of {opened.source.called} {given.split} at {given.root}"]
+    if opened.source.images is not None:
+        parts.append(f"the first of a list of {len(opened.source.images)}")
     if opened.simulate is not None:
         parts.append(f"made of fine labels, {100 * opened.simulate:.1f} % of whose pixels stay labelled")
     if opened.source.classes:
@@ -35,4 +37,8 @@ def describe_mixing(recipe: CoarseToFineRounds, data: CoarseData) -> str:
         )
     if recipe.boundary is not None and recipe.boundary_weight:
         parts.append(f"{recipe.boundary_weight:g} x boundary loss")
+    if recipe.match_colors:
+        parts.append(f"{recipe.match_colors:.0%} in the colours of a real view")
+    if recipe.synthetic_share is not None:
+        parts.append(f"{recipe.synthetic_share:.0%} of the views")
     return ", ".join(parts) or "learned from, nothing more"

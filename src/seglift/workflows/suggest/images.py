@@ -93,16 +93,17 @@ def suggest_images(place: PoolPlace, options: ImageOptions, budget: Budget) -> S
     order = "classes as even as they go" if options.sampling == BALANCED else "at random"
     about = {"sampling": options.sampling, "seed": options.seed, "labelled": len(labelled)}
     what = "unlabelled images"
+    known = tuple(pool.items[number].name for number in labelled)
     if pool.space is None or presence is None:
         items = tuple(_suggestion(pool, number, "at random", {}) for number in added)
-        return Suggestions(items, budget.minutes, available, what, order, about)
+        return Suggestions(items, budget.minutes, available, what, order, about, before=known)
     items = tuple(_with_classes(pool, pool.space, presence, labelled, added))
     before, after = presence[labelled].sum(0), presence[chosen].sum(0)
     balance = {
         name: (int(before[train_id]), int(after[train_id])) for train_id, name in enumerate(pool.space.train_names)
     }
     note = _note_unseen(pool.space, presence, labelled)
-    return Suggestions(items, budget.minutes, available, what, order, about, balance, note)
+    return Suggestions(items, budget.minutes, available, what, order, about, balance, note, known)
 
 
 def _note_unseen(space: LabelSpace, presence: NDArray[np.bool_], labelled: Sequence[int]) -> str:

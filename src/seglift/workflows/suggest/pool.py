@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from seglift.base.errors import UserError
 from seglift.datasets.catalogue import open_dataset
 from seglift.datasets.dataset import Item, LabelFile
+from seglift.datasets.image_list import find_listed, read_image_list
 from seglift.labels.space import LabelSpace
 from seglift.labels.space_file import get_space
 from seglift.workflows.predict.frames import list_pictures
 from seglift.workflows.score.files import LabelTree, list_labels, list_predictions, pair_trees
+
+NOTHING = "none"
+"""In place of a list of labelled images: no image counts as labelled."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ class PoolPlace:
         root: its folder.
         split: of the dataset.
         options: of the dataset.
+        labelled: a list of the images that count as labelled, in an order to keep; None for those with a label.
     """
 
     images: Path | None = None
@@ -36,6 +41,7 @@ class PoolPlace:
     root: Path | None = None
     split: str = "train"
     options: Mapping[str, object] = field(default_factory=dict)
+    labelled: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuses places that contradict each other with a UserError."""
@@ -56,14 +62,18 @@ class Pool:
     Attributes:
         items: all of them.
         space: of their labels; None where nobody asked for classes.
+        order: numbers of the labelled ones; None has them ascending.
     """
 
     items: tuple[Item, ...]
     space: LabelSpace | None
+    order: tuple[int, ...] | None = None
 
     @property
     def labelled(self) -> list[int]:
-        """Numbers of the labelled ones, ascending."""
+        """Numbers of the labelled ones, in their order."""
+        if self.order is not None:
+            return list(self.order)
         return [number for number, item in enumerate(self.items) if item.label is not None]
 
 
@@ -71,9 +81,24 @@ def open_pool(place: PoolPlace) -> Pool:
     """Lists the images; nothing is decoded.
 
     Raises:
-        UserError: images, labels or the dataset cannot be opened, no label belongs to an image, or no space is given
-            for labels.
+        UserError: images, labels, the dataset or the list of labelled images cannot be opened, no label belongs to an
+            image, no space is given for labels, or an image that is listed has no label or is none.
     """
+    pool = _open_all(place)
+    if place.labelled is None:
+        return pool
+    listed = () if str(place.labelled) == NOTHING else read_image_list(place.labelled)
+    order = find_listed(listed, pool.items, str(place.dataset or place.images))
+    bare = next((pool.items[number] for number in order if pool.items[number].label is None), None)
+    if bare is not None:
+        raise UserError(f"{place.labelled} names {bare.name}, which has no label; expected images that have one")
+    kept = set(order)
+    items = tuple(item if n in kept else replace(item, label=None) for n, item in enumerate(pool.items))
+    return Pool(items, pool.space, tuple(order))
+
+
+def _open_all(place: PoolPlace) -> Pool:
+    """The images, labelled those that have a label."""
     if place.dataset is not None and place.root is not None:
         dataset = open_dataset(place.dataset, place.root, place.split, place.options)
         return Pool(dataset.items, dataset.space)

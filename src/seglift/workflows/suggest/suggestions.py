@@ -39,6 +39,7 @@ class Suggestions:
         about: more for programs.
         balance: images with each class: labelled ones, and with the suggested ones as predicted; None where not known.
         note: what a person should know of them, empty for nothing.
+        before: names of the labelled images, in their order.
     """
 
     items: tuple[Suggestion, ...]
@@ -49,6 +50,12 @@ class Suggestions:
     about: Mapping[str, Any] = field(default_factory=dict)
     balance: Mapping[str, tuple[int, int]] | None = None
     note: str = ""
+    before: tuple[str, ...] = ()
+
+    @property
+    def in_order(self) -> tuple[str, ...]:
+        """Names of the labelled images, then of those to label next: a list of which every longer one is a sequel."""
+        return (*self.before, *(str(item.about["stem"]) for item in self.items))
 
     @property
     def hours(self) -> float:

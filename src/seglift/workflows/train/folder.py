@@ -27,7 +27,7 @@ INDEX, RETURNS = "class_index", "returns"
 PRODUCTS = (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME, METRICS_NAME, RECIPE, RUN, SCORES, CURVES, SKIPPED, TAU)
 """Files of a training."""
 DATA = ("train", "val", "test", "mix_from")
-LATER = ("classes", "mix_from")
+LATER = ("classes", "mix_from", "images")
 """Names that recipes have come to know and that say nothing where they are empty: what was begun without goes on."""
 SHOWN, LENGTH = 3, 40
 """How many differences are told, and with how many characters of a value."""
