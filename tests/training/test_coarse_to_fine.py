@@ -72,6 +72,27 @@ def test_batches_hold_mixed_views_behind_the_drawn_ones() -> None:
             assert torch.equal(label[same], view.label[same]) and not same.all()
 
 
+def test_synthetic_views_alone_get_the_colours_of_real_ones() -> None:
+    dark = [replace(sample, image=sample.image // 4) for sample in SAMPLES[:2]]
+
+    def brightness(matched: float, mix: CrossMix) -> tuple[list[float], list[float], int]:
+        recipe = replace(RECIPE, match_colors=matched, mix=mix)
+        here = CoarseToFineTask([*dark, *SAMPLES[2:]], SPACE, recipe, synthetic=[2, 3])
+        batches = [here.batch(0, step, Part()) for step in range(4)]
+        pairs = [pair for one in batches for pair in zip(one["image"], one["synthetic"], strict=True)]
+        real = [float(image.mean()) for image, pure in pairs if not pure]
+        return real, [float(image.mean()) for image, pure in pairs if pure], len(pairs)
+
+    none = CrossMix(probability=0)
+    real, bright, _ = brightness(0, none)
+    same, matched, _ = brightness(1, none)
+    assert same == real and max(matched) < 0.2 < min(bright)
+    some = brightness(0.5, none)[1]
+    assert sum(a == b for a, b in zip(some, bright, strict=True)) in range(1, len(some))
+    pasted = CrossMix(probability=1, class_probability=1, replace=True)
+    assert max(brightness(1, pasted)[0]) < 0.2 < min(brightness(0, pasted)[0])
+
+
 def test_batches_follow_seed_and_step_and_not_the_parts() -> None:
     whole = task().batch(3, 7, Part())
     again = task().batch(3, 7, Part())
@@ -112,9 +133,10 @@ def test_fingerprint_follows_settings_and_what_is_synthetic() -> None:
         task(replace(RECIPE, mix=CrossMix(replace=True))).fingerprint(),
         task(replace(RECIPE, boundary=BoundaryLoss(temperature=1))).fingerprint(),
         task(replace(RECIPE, boundary_weight=0.5)).fingerprint(),
+        task(replace(RECIPE, match_colors=0.5)).fingerprint(),
         CoarseToFineTask(SAMPLES, SPACE, RECIPE, synthetic=[3]).fingerprint(),
     }
-    assert len(prints) == 5
+    assert len(prints) == 6
     assert task().fingerprint() in prints
 
 

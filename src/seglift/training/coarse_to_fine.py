@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from seglift.models.network import SegmentationNetwork
 from seglift.training.crossmix import CrossMix
 from seglift.training.image_task import HeldOut
 from seglift.training.images.augmentation import View, random_view
+from seglift.training.images.color_match import match_colors
 from seglift.training.images.sample import Sample
 from seglift.training.images.sample_cache import SampleCache
 from seglift.training.loop.task import Batch, Part
@@ -43,11 +44,15 @@ class CoarseToFineRecipe(SegmentationRecipe):
     """What is minimised beside ``loss``, on purely synthetic views."""
     boundary_weight: float = 1.0
     """Its weight (Das et al. give none); 0 does without."""
+    match_colors: float = 0.0
+    """Probability of each synthetic view, also of those to be mixed, to get the colours of a random real view (mean and
+    spread of each channel), 0..1; Das et al. do without."""
 
     def __post_init__(self) -> None:
         """Refuses impossible values."""
         super().__post_init__()
         require(is_number(self.boundary_weight, 0, 1e6), "boundary_weight", self.boundary_weight, "a number >= 0")
+        require(is_number(self.match_colors, 0, 1), "match_colors", self.match_colors, "0..1")
 
 
 class CoarseToFineTask(SegmentationTask):
@@ -94,6 +99,7 @@ class CoarseToFineTask(SegmentationTask):
             )
         self._is_synthetic = np.zeros(len(samples), bool)
         self._is_synthetic[self.synthetic] = True
+        self._real = np.flatnonzero(~self._is_synthetic)
         self._pool = None if pool is None else _Pool(pool, recipe, pool_content)
 
     def batch(self, seed: int, step: int, part: Part) -> Batch:
@@ -105,12 +111,29 @@ class CoarseToFineTask(SegmentationTask):
         views, pure = self.recipe.mix(self.views(seed, step, part), synthetic, self._synthetic_view, generators)
         return {**self.stacked(views), "synthetic": torch.tensor(pure)}
 
+    def _view(self, seed: int, position: int) -> View:
+        """As the base's, in real colours where that is drawn for a synthetic image."""
+        view = super()._view(seed, position)
+        if not self._is_synthetic[self.draws.draw(position)[0]]:
+            return view
+        return self._recolored(view, numpy_generator(seed, "colors", position))
+
     def _synthetic_view(self, generator: np.random.Generator) -> View:
         """A view of a synthetic image of the pool, each as likely."""
         if self._pool is None:
             sample = self.sample(int(self.synthetic[generator.integers(len(self.synthetic))]))
         else:
             sample = self._pool.draw(generator)
+        return self._recolored(self._random_view(sample, generator), generator)
+
+    def _recolored(self, view: View, generator: np.random.Generator) -> View:
+        """A synthetic view, with ``match_colors`` as likely in the colours of a random real one."""
+        if not self.recipe.match_colors or generator.random() >= self.recipe.match_colors:
+            return view
+        sample = self.sample(int(self._real[generator.integers(len(self._real))]))
+        return replace(view, image=match_colors(view.image, self._random_view(sample, generator).image))
+
+    def _random_view(self, sample: Sample, generator: np.random.Generator) -> View:
         return random_view(sample, self.recipe.crop, self.recipe.augmentation, generator)
 
     def counts(self, batch: Batch) -> Tensor:

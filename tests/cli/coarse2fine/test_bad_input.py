@@ -60,6 +60,8 @@ def error(coarse2fine, tmp_path, capsys):
         ({"mix": {"probabilitx": 1}}, "unknown name mix.probabilitx"),
         ({"boundary": {"temperature": 0}}, "temperature is 0"),
         ({"boundary_weight": -1}, "boundary_weight is -1"),
+        ({"match_colors": -0.5}, "match_colors is -0.5, expected 0..1"),
+        ({"synthetic_share": 1}, "synthetic_share is 1.0, expected above 0 and below 1"),
         ({"labelling": {"confidence": 1}}, "confidence is 1"),
         ({"labelling": {"average": "probabilities"}}, "expected logits"),
         ({"labelling": {"scales": []}}, "scales is ()"),

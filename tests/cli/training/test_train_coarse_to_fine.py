@@ -93,6 +93,7 @@ def test_the_samples_of_synthetic_sources_are_the_synthetic_ones(run, monkeypatc
         ({"batch": 16}, "there are 10 synthetic images, expected at least a batch of 16"),
         ({"mix": {"probabilitx": 1}}, "unknown name mix.probabilitx; did you mean mix.probability?"),
         ({"boundary_weight": -1}, "boundary_weight is -1"),
+        ({"match_colors": 1.5}, "match_colors is 1.5, expected 0..1"),
         ({"network": {"architecture": "compact_panoptic"}}, "which kind: coarse_to_fine does not train"),
     ],
 )

@@ -68,6 +68,8 @@ def describe_coarse_to_fine_training(values: Mapping[str, Any], where: str, out:
         terms.append(f"{recipe.boundary_weight:g} x boundary loss of synthetic views")
     if recipe.mix.probability:
         terms.append(f"{recipe.mix.probability:.0%} of real views mixed with synthetic ones")
+    if recipe.match_colors:
+        terms.append(f"{recipe.match_colors:.0%} of synthetic views in the colours of a real one")
     return describe_images(setup, out, ", ".join(terms))
 
 
