@@ -19,7 +19,8 @@ from seglift.base.errors import UserError
 from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace, look_up
 
 NEVER_FILLED = ("ego vehicle", "rectification border", "out of roi")
-"""Void classes that belong to the camera, not to the scene: coarse labels keep them (ids 1 to 3 of Cityscapes)."""
+"""Void classes that belong to the camera, not to the scene: coarse labels keep them (ids 1 to 3 of Cityscapes), nobody
+fills them, and they are at the same place in all frames of a clip."""
 HEIGHT = 720
 """Height of the images that the next three are meant for; other heights scale them."""
 NARROWEST, WIDEST = 2.0, 25.0

@@ -11,11 +11,10 @@ from functools import lru_cache
 import numpy as np
 
 from seglift.base.errors import UserError
+from seglift.datasets.coarsen import NEVER_FILLED
 from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace, look_up
 from seglift.workflows.naive_student.frames import Annotated
 
-VOID_CLASSES = ("ego vehicle", "rectification border", "out of roi")
-"""Ids 1, 2 and 3 of Cityscapes, and what other spaces call so."""
 REMEMBERED = 4
 """Annotated frames whose regions are kept: the frames of a clip follow each other."""
 
@@ -24,7 +23,7 @@ class VoidRegions:
     """Writes the void regions of annotated frames into labels.
 
     Args:
-        classes: names of the void classes; None takes those of :data:`VOID_CLASSES` that there are.
+        classes: names of the void classes; None takes those of the camera (``NEVER_FILLED``) that there are.
         space: label space of the labels that are written.
 
     Raises:
@@ -33,7 +32,7 @@ class VoidRegions:
 
     def __init__(self, classes: Sequence[str] | None, space: LabelSpace) -> None:
         self.space = space
-        self.classes = VOID_CLASSES if classes is None else tuple(classes)
+        self.classes = NEVER_FILLED if classes is None else tuple(classes)
         known = {entry.name: entry for entry in space.classes}
         for name in classes or ():
             if name not in known or known[name].train_id != IGNORE_TRAIN_ID:
