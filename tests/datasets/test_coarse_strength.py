@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seglift.base.errors import UserError
-from seglift.datasets.coarse_strength import TOLERANCE, calibrate
+from seglift.datasets.coarse_strength import TOLERANCE, calibrate, check_reach, reach
 from seglift.datasets.coarsen import coarsen, labelled_share
 from seglift.datasets.streets.config import StreetConfig
 from seglift.datasets.streets.renderer import render_street
@@ -41,6 +41,19 @@ def test_a_share_out_of_reach_is_told_with_what_is_in_reach(streets: list[np.nda
             calibrate(streets, CITY, target)
     with pytest.raises(UserError, match=r"can be coarsened to 0\.0 to 0\.0 %"):
         calibrate([np.zeros((40, 40), np.uint8)], CITY, 0.63)
+
+
+def test_the_reach_is_known_without_a_calibration(streets: list[np.ndarray]) -> None:
+    least, most = reach(streets, CITY)
+    assert least == pytest.approx(np.mean([labelled_share(coarsen(label, CITY, 9), CITY) for label in streets]))
+    assert most == pytest.approx(np.mean([labelled_share(coarsen(label, CITY, 0), CITY) for label in streets]))
+    for target in (least, (least + most) / 2, most):
+        check_reach(streets, CITY, target)
+    for target in (least - 2 * TOLERANCE, most + 2 * TOLERANCE):
+        with pytest.raises(UserError, match="can be coarsened to"):
+            check_reach(streets, CITY, target)
+    with pytest.raises(UserError, match="no labels to coarsen"):
+        check_reach([], CITY, 0.5)
 
 
 def test_between_two_leaps_the_nearest_share_is_taken() -> None:

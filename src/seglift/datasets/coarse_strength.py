@@ -17,6 +17,7 @@ SMALLEST_STRENGTH = 1e-3
 TOLERANCE = 1e-3
 """How near to its target a share has to be, of 0..1."""
 MOST_STEPS = 16
+NO_LABELS = "no labels to coarsen, expected at least one that can be read; choose another split or folder"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def calibrate(labels: Sequence[Array8], space: LabelSpace, target: float) -> Cal
     """
     check_coarsenable(space)
     if not labels:
-        raise UserError("no labels to coarsen, expected at least one; choose another split or folder")
+        raise UserError(NO_LABELS)
     if not 0 < target < 1:
         raise UserError(f"the target share of labelled pixels is {target}, expected one between 0 and 1; correct it")
     low, high = math.log(SMALLEST_STRENGTH), math.log(LARGEST_STRENGTH)
@@ -64,12 +65,32 @@ def calibrate(labels: Sequence[Array8], space: LabelSpace, target: float) -> Cal
             return tried[-1]
         low, high = (middle, high) if tried[-1].share > target else (low, middle)
     most, least = _try(labels, space, 0.0), _try(labels, space, LARGEST_STRENGTH)
-    if not least.share - TOLERANCE <= target <= most.share + TOLERANCE:
+    _refuse_beyond(target, least.share, most.share)
+    return min([*tried, most, least], key=lambda one: abs(one.share - target))
+
+
+def reach(labels: Sequence[Array8], space: LabelSpace) -> tuple[float, float]:
+    """The least and the largest share of labelled pixels, 0..1, that the labels can be coarsened to; see calibrate."""
+    return _try(labels, space, LARGEST_STRENGTH).share, _try(labels, space, 0.0).share
+
+
+def check_reach(labels: Sequence[Array8], space: LabelSpace, target: float) -> None:
+    """Refuses what :func:`calibrate` would refuse, without looking for the strength.
+
+    Raises:
+        UserError: the target is out of reach, or there are no labels.
+    """
+    if not labels:
+        raise UserError(NO_LABELS)
+    _refuse_beyond(target, *reach(labels, space))
+
+
+def _refuse_beyond(target: float, least: float, most: float) -> None:
+    if not least - TOLERANCE <= target <= most + TOLERANCE:
         raise UserError(
             f"coarse labels of {100 * target:.1f} % labelled pixels were asked for, these labels can be coarsened to"
-            f" {100 * least.share:.1f} to {100 * most.share:.1f} %; choose a share between them"
+            f" {100 * least:.1f} to {100 * most:.1f} %; choose a share between them"
         )
-    return min([*tried, most, least], key=lambda one: abs(one.share - target))
 
 
 def _try(labels: Sequence[Array8], space: LabelSpace, strength: float) -> Calibration:

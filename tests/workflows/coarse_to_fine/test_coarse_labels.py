@@ -10,13 +10,13 @@ import pytest
 
 from seglift.base.errors import UserError
 from seglift.datasets.coarsen import coarsen, labelled_share
-from seglift.datasets.dataset import Dataset, ImageFile, Item
+from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile
 from seglift.datasets.derived import Resized
 from seglift.datasets.folder import open_folder
 from seglift.datasets.streets.config import StreetConfig
 from seglift.datasets.streets.writing import write_streets
 from seglift.workflows.coarse_to_fine import coarse_labels
-from seglift.workflows.coarse_to_fine.coarse_labels import CoarseConfig, write_coarse_labels
+from seglift.workflows.coarse_to_fine.coarse_labels import CoarseConfig, check_reachable, write_coarse_labels
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +141,48 @@ def test_what_is_refused(town: Dataset, tmp_path: Path) -> None:
     for arguments in ({"target": 1.0}, {"target": 63.0}, {"sample": 0}):
         with pytest.raises(UserError, match=next(iter(arguments))):
             CoarseConfig(**arguments)  # type: ignore[arg-type]
+
+
+def broken(town: Dataset, tmp_path: Path, *numbers: int) -> Dataset:
+    """The town with some labels that cannot be read."""
+    path = tmp_path / "broken.png"
+    path.write_bytes(b"no picture")
+    label = LabelFile(path, town.space)
+    items = [replace(item, label=label) if n in numbers else item for n, item in enumerate(town.items)]
+    return replace(town, items=tuple(items))
+
+
+def test_unreadable_labels_are_named_or_left_out(town: Dataset, tmp_path: Path) -> None:
+    part = broken(town, tmp_path, 1)
+    with pytest.raises(UserError, match=r"broken\.png.*--skip-corrupt leaves such images out"):
+        write_coarse_labels(tmp_path / "a", part, CONFIG, quiet=True)
+    record = write_coarse_labels(tmp_path / "a", part, CONFIG, quiet=True, skip_corrupt=True)
+    assert record.images == record.sample_images == 5 and len(open_folder(tmp_path / "a").items) == 5
+    assert "broken.png" in (tmp_path / "a" / "skipped.txt").read_text()
+    with pytest.raises(UserError, match="no labels to coarsen"):
+        write_coarse_labels(tmp_path / "b", broken(town, tmp_path, *range(6)), CONFIG, quiet=True, skip_corrupt=True)
+    write_coarse_labels(tmp_path / "a", town, CONFIG, quiet=True)
+    assert not (tmp_path / "a" / "skipped.txt").exists()
+
+
+def test_what_is_out_of_reach_is_known_beforehand(
+    town: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_reachable(town, CONFIG)
+    for target in (0.05, 0.99):
+        with pytest.raises(UserError, match="can be coarsened to") as known:
+            check_reachable(town, CoarseConfig(target=target))
+        with pytest.raises(UserError) as found:
+            write_coarse_labels(tmp_path / str(target), town, CoarseConfig(target=target), quiet=True)
+        assert str(known.value) == str(found.value)
+    with pytest.raises(UserError, match=r"broken\.png"):
+        check_reachable(broken(town, tmp_path, 2), CONFIG)
+    check_reachable(broken(town, tmp_path, 2), CONFIG, skip_corrupt=True)
+    monkeypatch.setattr(coarse_labels, "check_reach", None)  # few labels are enough
+    check_reachable(town, CONFIG)
+
+
+def test_what_is_done_is_said(town: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_coarse_labels(tmp_path, town, CONFIG)
+    said = capsys.readouterr().err
+    assert "finding how much 6 labels must shrink" in said and "coarse labels: 6/6 labels" in said

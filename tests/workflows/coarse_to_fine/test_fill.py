@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seglift.datasets.coarsen import never_filled
 from seglift.labels.space import LabelClass, LabelSpace
 from seglift.workflows.coarse_to_fine.fill import FillCounts, fill_label, judge
 
@@ -24,7 +25,7 @@ def test_only_what_is_open_is_filled_and_only_where_the_network_is_accepted():
     train = np.array([[1, 0, 1, 1, 1, 0]], np.uint8)
     accepted = np.array([[True, True, True, True, True, False]])
     probability = np.array([[0.99, 0.99, 0.99, 0.95, 0.91, 0.5]], np.float32)
-    found = fill_label(coarse, SPACE, train, accepted, probability)
+    found = fill_label(coarse, never_filled(coarse, SPACE), SPACE, train, accepted, probability)
     assert found.labels.tolist() == [[ROAD, CAR, EGO, CAR, CAR, OPEN]]
     assert found.confidence.tolist() == [[255, 255, 0, 242, 232, 0]]
     assert found.filled.tolist() == [[False, False, False, True, True, False]]
@@ -34,7 +35,8 @@ def test_only_what_is_open_is_filled_and_only_where_the_network_is_accepted():
 def test_filled_pixels_are_judged_where_the_truth_has_a_class():
     coarse = np.full((1, 4), OPEN, np.uint8)
     train, accepted = np.array([[0, 0, 1, 1]], np.uint8), np.array([[True, True, True, False]])
-    found = fill_label(coarse, SPACE, train, accepted, np.ones((1, 4), np.float32))
+    never = np.zeros((1, 4), bool)
+    found = fill_label(coarse, never, SPACE, train, accepted, np.ones((1, 4), np.float32))
     truth = np.array([[ROAD, CAR, STATIC, CAR]], np.uint8)
     assert judge(found, truth, SPACE) == FillCounts(pixels=4, drawn=0, filled=3, judged=2, right=1)
 

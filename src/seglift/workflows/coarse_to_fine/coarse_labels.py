@@ -13,24 +13,29 @@ from seglift.base.ahead import work_ahead
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, read_json, write_bytes, write_json
 from seglift.base.linked import link_or_copy
-from seglift.base.progress import ProgressBar
+from seglift.base.progress import ProgressBar, say
 from seglift.base.seeding import numpy_generator
 from seglift.base.threads import threads_per_call, worker_count
-from seglift.datasets.coarse_strength import calibrate
+from seglift.datasets.coarse_strength import calibrate, check_reach, reach
 from seglift.datasets.coarsen import check_coarsenable, coarsen, labelled_share
 from seglift.datasets.dataset import Dataset, ImageFile, Item, Source
 from seglift.datasets.folder import SPACE_FILE
+from seglift.labels.space import Array8
 from seglift.labels.space_file import space_to_data
 from seglift.labels.writing import write_png
+from seglift.training.images.dataset_samples import with_advice
 from seglift.workflows.outputs.folder import RUN_NAME, OutputFolder, OutputKind
+from seglift.workflows.rounds.dataset_output import SKIPPED_NAME
 
 RECORD = "coarse.json"
+LOOKED_AT, CLOSE = 16, 0.03
+"""Labels that tell beforehand whether a share is within reach, unless it is so close to the end of it."""
 IMAGES, LABELS = "images", "labels"
 KIND = OutputKind(
     "coarse2fine",
     "coarse labels",
     (IMAGES, LABELS),
-    (RECORD, SPACE_FILE),
+    (RECORD, SPACE_FILE, SKIPPED_NAME),
     entry=frozenset({"stem", "share", "files"}),
 )
 
@@ -83,7 +88,11 @@ class CoarseRecord:
 
 
 def write_coarse_labels(
-    folder: Path, dataset: Dataset, config: CoarseConfig | None = None, quiet: bool = False
+    folder: Path,
+    dataset: Dataset,
+    config: CoarseConfig | None = None,
+    quiet: bool = False,
+    skip_corrupt: bool = False,
 ) -> CoarseRecord:
     """Writes the labelled images of a dataset with coarse labels, in the generic layout.
 
@@ -96,6 +105,7 @@ def write_coarse_labels(
         dataset: with fine labels.
         config: how coarse; None for the defaults.
         quiet: no progress bar.
+        skip_corrupt: leave out, and list in ``skipped.txt``, images whose label cannot be read.
 
     Raises:
         UserError: no labels, a space without void, a share out of reach, a file that cannot be read or written, or a
@@ -114,8 +124,12 @@ def write_coarse_labels(
     output.open({}, not same, (IMAGES, LABELS))
     text = yaml.safe_dump(space_to_data(dataset.space), sort_keys=False, allow_unicode=True)
     write_bytes(folder / SPACE_FILE, text.encode())
-    record = _calibrated(folder, dataset, items, config, source)
-    shares = _write_all(output, dataset, items, record.strength, quiet)
+    record = _calibrated(folder, dataset, items, config, source, quiet, skip_corrupt)
+    shares, skipped = _write_all(output, dataset, items, record.strength, quiet, skip_corrupt)
+    (folder / SKIPPED_NAME).unlink(missing_ok=True)
+    if skipped:
+        write_bytes(folder / SKIPPED_NAME, "".join(f"{line}\n" for line in skipped).encode())
+        say(f"unreadable labels left out: {len(skipped)}, listed in {folder / SKIPPED_NAME}")
     whole = CoarseRecord(**{**asdict(record), "share": sum(shares) / len(shares), "images": len(shares)})
     write_json(folder / RECORD, asdict(whole))
     return whole
@@ -126,14 +140,58 @@ def _fingerprint(dataset: Dataset, items: Sequence[Item]) -> str:
     return fingerprint_values(space_to_data(dataset.space), dataset.split, contents)
 
 
+def check_reachable(dataset: Dataset, config: CoarseConfig, skip_corrupt: bool = False) -> None:
+    """Refuses a share that these labels cannot be coarsened to, as :func:`write_coarse_labels` would.
+
+    A few labels of the sample tell it, the whole sample where it is close.
+
+    Raises:
+        UserError: it is out of reach, or a label cannot be read.
+    """
+    sample = _sample([item for item in dataset.items if item.label is not None], config)
+    few = _read_labels(sample[:LOOKED_AT], skip_corrupt)
+    least, most = reach(few, dataset.space) if few else (0.0, 1.0)
+    if not least + CLOSE <= config.target <= most - CLOSE:
+        check_reach(_read_labels(sample, skip_corrupt), dataset.space, config.target)
+
+
+def _sample(items: Sequence[Item], config: CoarseConfig) -> list[Item]:
+    """What the strength is found with, in the order of the draw."""
+    order = numpy_generator(config.seed, "coarse sample").permutation(len(items))[: config.sample]
+    return [items[number] for number in order.tolist()]
+
+
+def _read_labels(items: Sequence[Item], skip_corrupt: bool) -> list[Array8]:
+    found = [_read(item, skip_corrupt) for item in items]
+    return [label for label in found if not isinstance(label, str)]
+
+
+def _read(item: Item, skip_corrupt: bool) -> Array8 | str:
+    """The fine label; what is wrong with it where it cannot be read and is to be skipped."""
+    try:
+        return _label(item).read()
+    except UserError as error:
+        if not skip_corrupt:
+            raise with_advice(error) from error
+        return str(error)
+
+
 def _calibrated(
-    folder: Path, dataset: Dataset, items: Sequence[Item], config: CoarseConfig, source: str
+    folder: Path,
+    dataset: Dataset,
+    items: Sequence[Item],
+    config: CoarseConfig,
+    source: str,
+    quiet: bool,
+    skip_corrupt: bool,
 ) -> CoarseRecord:
     """The record of an earlier call, or a new one, which is written."""
     if (folder / RECORD).is_file():
         return CoarseRecord(**read_json(folder / RECORD))
-    order = numpy_generator(config.seed, "coarse sample").permutation(len(items))[: config.sample]
-    labels = [_label(items[number]).read() for number in sorted(order.tolist())]
+    places = {item.name: number for number, item in enumerate(items)}
+    labels = _read_labels(sorted(_sample(items, config), key=lambda item: places[item.name]), skip_corrupt)
+    if not quiet:
+        say(f"coarse labels: finding how much {len(labels)} labels must shrink")
     found = calibrate(labels, dataset.space, config.target)
     record = CoarseRecord(config.target, found.strength, found.share, len(labels), source)
     write_json(folder / RECORD, asdict(record))
@@ -141,14 +199,16 @@ def _calibrated(
 
 
 def _write_all(
-    output: OutputFolder, dataset: Dataset, items: Sequence[Item], strength: float, quiet: bool
-) -> list[float]:
-    """Makes what is missing; the labelled share of every item."""
+    output: OutputFolder, dataset: Dataset, items: Sequence[Item], strength: float, quiet: bool, skip_corrupt: bool
+) -> tuple[list[float], list[str]]:
+    """Makes what is missing; the labelled share of every item, and what is wrong with those that are left out."""
     done = {entry["stem"]: entry for entry in output.journal.entries() if _is_whole(output.folder, entry)}
     todo = [item for item in items if _place(item, dataset.split) not in done]
 
-    def make(item: Item) -> dict[str, Any]:
-        fine = _label(item).read()
+    def make(item: Item) -> dict[str, Any] | str:
+        fine = _read(item, skip_corrupt)
+        if isinstance(fine, str):
+            return fine
         coarse = coarsen(fine, dataset.space, strength)
         stem = _place(item, dataset.split)
         files = [_write_image(output.folder, stem, item), output.folder / LABELS / f"{stem}.png"]
@@ -156,12 +216,16 @@ def _write_all(
         names = [file.relative_to(output.folder).as_posix() for file in files]
         return output.journal.append({"stem": stem, "share": labelled_share(coarse, dataset.space), "files": names})
 
-    title = "coarse labels"
-    with threads_per_call(1), ProgressBar(len(items), title, "labels", len(items) - len(todo), quiet, True) as bar:
+    title, skipped = "coarse labels", []
+    with threads_per_call(1), ProgressBar(len(items), title, "labels", len(items) - len(todo), quiet) as bar:
         for entry in work_ahead(make, todo, worker_count()):
-            done[entry["stem"]] = entry
+            if isinstance(entry, str):
+                skipped.append(entry)
+            else:
+                done[entry["stem"]] = entry
             bar.advance()
-    return [done[_place(item, dataset.split)]["share"] for item in items]
+    places = [_place(item, dataset.split) for item in items]
+    return [done[place]["share"] for place in places if place in done], skipped
 
 
 def _is_whole(folder: Path, entry: Mapping[str, Any]) -> bool:

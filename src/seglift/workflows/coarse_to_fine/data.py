@@ -72,15 +72,12 @@ class Drawn:
         opened: the source.
         items: those that are drawn, in the order of the dataset, labels in the space of the rounds; of simulated coarse
             labels with the fine ones.
+        whole: whether all labelled images of the source are drawn.
     """
 
     opened: OpenedSource
     items: tuple[Item, ...]
-
-    @property
-    def whole(self) -> bool:
-        """Whether all labelled images of the source are drawn."""
-        return len(self.items) == len(self.opened.labelled)
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -263,7 +260,7 @@ def _draw(opened: OpenedSource, seed: int, default: int | None = None) -> Drawn:
         raise UserError(
             f"{asked} of {source.called} is {budget} of its {len(order)} {of}, expected 1 to {len(order)}; change it"
         )
-    return Drawn(opened, tuple(labelled[number] for number in sorted(order[:budget])))
+    return Drawn(opened, tuple(labelled[number] for number in sorted(order[:budget])), budget == len(labelled))
 
 
 def _order(opened: OpenedSource, seed: int) -> list[int]:

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 
 from seglift.base.errors import UserError
-from seglift.datasets.coarsen import never_filled
 from seglift.inference.agreement import AgreementSettings, agree
 from seglift.inference.predict import Predictor, image_to_tensor
 from seglift.inference.semantic_model import load_model
@@ -74,18 +73,24 @@ class FilledLabel:
 
 
 def fill_label(
-    coarse: Array8, space: LabelSpace, train: Array8, accepted: NDArray[np.bool_], probability: NDArray[np.float32]
+    coarse: Array8,
+    never: NDArray[np.bool_],
+    space: LabelSpace,
+    train: Array8,
+    accepted: NDArray[np.bool_],
+    probability: NDArray[np.float32],
 ) -> FilledLabel:
     """Fills what a coarse label leaves without class; what is drawn stays, and so do ego vehicle and the like.
 
     Args:
         coarse: uint8 [H, W] space index, as it was drawn.
+        never: bool [H, W], what is never filled: ego vehicle and the like.
         space: its label space.
         train: uint8 [H, W] train ids that a network gives.
         accepted: bool [H, W], where these are taken.
         probability: float32 [H, W], 0..1.
     """
-    never, drawn = never_filled(coarse, space), space.to_train(coarse) != IGNORE_TRAIN_ID
+    drawn = space.to_train(coarse) != IGNORE_TRAIN_ID
     filled = accepted & ~drawn & ~never
     labels = np.where(filled, space.from_train(train), coarse)
     sure = np.round(255 * np.where(filled, probability, 0)).astype(np.uint8)
@@ -118,12 +123,13 @@ class Filler:
         self.space, self.settings, self.device = space, settings, device
         self._predictor = Predictor(load_model(weights, space, device), settings)
 
-    def fill(self, image: Array8, coarse: Array8, where: str) -> FilledLabel:
+    def fill(self, image: Array8, coarse: Array8, never: NDArray[np.bool_], where: str) -> FilledLabel:
         """Fills the coarse label of an image.
 
         Args:
             image: uint8 [H, W, 3] RGB.
             coarse: uint8 [H, W] space index.
+            never: bool [H, W], what is never filled.
             where: name of the image, for errors.
 
         Raises:
@@ -144,4 +150,4 @@ class Filler:
         train, accepted, probability = (
             part[0].cpu().numpy() for part in (found.labels, found.accepted, found.probability)
         )
-        return fill_label(coarse, self.space, train, accepted, probability)
+        return fill_label(coarse, never, self.space, train, accepted, probability)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from seglift.base.ahead import work_ahead
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, read_json
 from seglift.base.progress import ProgressBar, say
+from seglift.datasets.coarsen import never_filled
 from seglift.datasets.dataset import Source
 from seglift.inference.agreement import AgreementSettings
 from seglift.labels.space import Array8, LabelSpace
+from seglift.labels.space_file import space_to_data
 from seglift.training.images.dataset_samples import with_advice
 from seglift.workflows.coarse_to_fine.fill import FillCounts, Filler, judge
 from seglift.workflows.coarse_to_fine.recipe import COMMAND, METHOD
@@ -28,6 +33,18 @@ READERS = 2
 COUNTS = "counts"
 
 
+class OwnLabel(NamedTuple):
+    """A coarse label as it lies, where the rounds read it in another space: it says what is never filled.
+
+    Attributes:
+        source: ``read`` gives uint8 [H, W] index of ``space``.
+        space: its own.
+    """
+
+    source: Source
+    space: LabelSpace
+
+
 @dataclass(frozen=True)
 class CoarseFrame:
     """An image whose coarse label is filled.
@@ -38,6 +55,7 @@ class CoarseFrame:
         label: ``read`` gives the coarse label, uint8 [H, W] space index of the rounds' space.
         truth: the same of the fine label, where the coarse one is made of it; None elsewhere. It judges, nothing more.
         called: what the recipe calls the source it is of.
+        own: the label as it lies; None where it is ``label``.
     """
 
     name: str
@@ -45,10 +63,12 @@ class CoarseFrame:
     label: Source
     truth: Source | None
     called: str
+    own: OwnLabel | None = None
 
     def key(self) -> str:
         """Identifies image and label by content."""
-        return fingerprint_values(self.image.fingerprint(), self.label.fingerprint())
+        own = () if self.own is None else (space_to_data(self.own.space),)
+        return fingerprint_values(self.image.fingerprint(), self.label.fingerprint(), *own)
 
 
 @dataclass(frozen=True)
@@ -177,23 +197,23 @@ def _fill(
         ProgressBar(len(todo) + len(entries), "filling", "labels", len(entries)) as bar,
         FrameWriter(output, entries, bar, Timing()) as writer,
     ):
-        for frame, read in zip(todo, work_ahead(_read, todo, READERS), strict=True):
+        for frame, read in zip(todo, work_ahead(partial(_read, space=filler.space), todo, READERS), strict=True):
             if isinstance(read, UserError):
                 if skipped is None:
                     raise with_advice(read) from read
                 skipped.append(str(read))
                 bar.advance()
                 continue
-            image, coarse, truth = read
-            found = filler.fill(image, coarse, str(frame.image))
+            image, coarse, never, truth = read
+            found = filler.fill(image, coarse, never, str(frame.image))
             counts = found.counts if truth is None else judge(found, truth, filler.space)
             labels = filler.space.decode(found.labels)
             result = LabelledFrame(frame.image, labels, confidence=found.confidence, image=image)
             writer.submit(frame.name, result, {"key": keys[frame.name], COUNTS: asdict(counts)})
 
 
-def _read(frame: CoarseFrame) -> tuple[Array8, Array8, Array8 | None] | UserError:
-    """Image, coarse label and fine label of a frame; the error where they cannot be read."""
+def _read(frame: CoarseFrame, space: LabelSpace) -> tuple[Array8, Array8, NDArray[np.bool_], Array8 | None] | UserError:
+    """Image, coarse label, what of it is never filled, and fine label; the error where they cannot be read."""
     try:
         image, coarse = frame.image.read(), frame.label.read()
         if coarse.shape != image.shape[:2]:
@@ -201,7 +221,8 @@ def _read(frame: CoarseFrame) -> tuple[Array8, Array8, Array8 | None] | UserErro
                 f"{frame.label} is {coarse.shape[1]}x{coarse.shape[0]}, its image is {image.shape[1]}x{image.shape[0]};"
                 " expected one size: correct or remove it"
             )
-        return image, coarse, None if frame.truth is None else frame.truth.read()
+        own = (coarse, space) if frame.own is None else (frame.own.source.read(), frame.own.space)
+        return image, coarse, never_filled(*own), None if frame.truth is None else frame.truth.read()
     except UserError as error:
         return error
 

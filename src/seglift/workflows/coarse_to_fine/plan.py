@@ -10,6 +10,7 @@ from typing import Any
 
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
+from seglift.workflows.coarse_to_fine.coarse_labels import CoarseConfig, check_reachable
 from seglift.workflows.coarse_to_fine.data import CoarseData, Drawn, Sources, check_coarse_labels, open_sources
 from seglift.workflows.coarse_to_fine.filled_labels import Filling
 from seglift.workflows.coarse_to_fine.recipe import CoarseToFineRounds
@@ -122,7 +123,7 @@ def check_inputs(plan: CoarsePlan, data: CoarseData, out: Path) -> list[str]:
         UserError: coarse labels without classes, or crops, loss, weights to start from or labels do not fit.
     """
     recipe = plan.recipe
-    found = check_coarse_labels(data, plan.sources.space, plan.options.skip_corrupt)
+    warnings = check_labels(plan, data)
     parts = [lying_part(drawn) for drawn in _trained_on(plan, data)]
     values = round_training(recipe, parts, plan.held_out, recipe.seeds[0])
     options = TrainOptions(device=plan.options.device, skip_corrupt=plan.options.skip_corrupt)
@@ -132,7 +133,30 @@ def check_inputs(plan: CoarsePlan, data: CoarseData, out: Path) -> list[str]:
         f"warning: {overlaps} images are used with both their coarse and their fine label; lower share or count to keep"
         " them apart"
     )
-    return [*([found] if found else []), *([twice] if overlaps else [])]
+    return [*warnings, *([twice] if overlaps else [])]
+
+
+def check_labels(plan: CoarsePlan, data: CoarseData) -> list[str]:
+    """Looks at a few coarse labels: whether they have classes, and can be made as coarse as they are to be.
+
+    Args:
+        plan: of the rounds.
+        data: of the first seed.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        UserError: they have no class, or a share is out of their reach.
+    """
+    skip_corrupt = plan.options.skip_corrupt
+    found = check_coarse_labels(data, plan.sources.space, skip_corrupt)
+    for opened in (drawn.opened for drawn in data.coarse if drawn.opened.simulate is not None):
+        try:
+            check_reachable(opened.given, CoarseConfig(target=opened.simulate or 0), skip_corrupt)
+        except UserError as error:
+            raise UserError(f"simulate of {opened.source.called}: {error}") from error
+    return [found] if found else []
 
 
 def _trained_on(plan: CoarsePlan, data: CoarseData) -> Sequence[Drawn]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values
-from seglift.datasets.dataset import Item
+from seglift.datasets.dataset import Dataset, Item
 from seglift.datasets.folder import open_folder
 from seglift.inference.checkpoint import WEIGHTS_NAME
 from seglift.labels.space_file import space_to_data
@@ -29,7 +29,7 @@ from seglift.workflows.coarse_to_fine.data import (
     simulation_key,
 )
 from seglift.workflows.coarse_to_fine.drawn_labels import drawn_key, write_drawn_labels
-from seglift.workflows.coarse_to_fine.filled_labels import CoarseFrame, find_keys, write_filled_labels
+from seglift.workflows.coarse_to_fine.filled_labels import CoarseFrame, OwnLabel, find_keys, write_filled_labels
 from seglift.workflows.coarse_to_fine.plan import CoarsePlan
 from seglift.workflows.coarse_to_fine.recipe import CoarseToFineRounds
 from seglift.workflows.coarse_to_fine.trainings import (
@@ -45,6 +45,7 @@ from seglift.workflows.coarse_to_fine.trainings import (
 )
 from seglift.workflows.input_identity import fingerprint_model
 from seglift.workflows.outputs.manifest import MANIFEST_NAME
+from seglift.workflows.rounds.dataset_output import SKIPPED_NAME
 from seglift.workflows.rounds.networks import Model, round_folder, seed_folder
 from seglift.workflows.rounds.stages import Stage
 from seglift.workflows.rounds.trainings import GIVEN, Values, fine_tuning, shaping, training
@@ -82,7 +83,7 @@ def simulating_stages(plan: CoarsePlan, data: CoarseData, out: Path) -> Iterator
         if opened.simulate is not None:
             folder = simulated_folder(opened, out)
             title = f"{opened.source.called}: {len(opened.labelled)} labels made coarse"
-            work = partial(_simulate, folder, opened)
+            work = partial(_simulate, folder, opened, plan.options.skip_corrupt)
             key = simulation_key(opened)
             yield Stage(folder.relative_to(out).as_posix(), title, key, (folder / RECORD,), work, _nothing)
 
@@ -93,13 +94,24 @@ def coarse_items(drawn: Drawn, out: Path) -> tuple[Item, ...]:
     Raises:
         UserError: they cannot be read.
     """
-    if drawn.opened.simulate is None:
-        return drawn.items
     opened = drawn.opened
-    made = open_folder(simulated_folder(opened, out), opened.given.split)
+    if opened.simulate is None:
+        return drawn.items
     names = {item.name for item in drawn.items}
+    made = _coarse_dataset(opened, out)
     mapped = in_space(made, opened.dataset.space, True, opened.source.classes, opened.source.called)
-    return tuple(item for item in mapped.items if item.name in names)
+    found = tuple(item for item in mapped.items if item.name in names)
+    if not found:
+        raise UserError(
+            f"none of the {len(names)} labels of {opened.source.called} that are used could be made coarse; look at"
+            f" {simulated_folder(opened, out) / SKIPPED_NAME}"
+        )
+    return found
+
+
+def _coarse_dataset(opened: OpenedSource, out: Path) -> Dataset:
+    """A coarse source with the labels that rounds begin with, in its own space."""
+    return open_folder(simulated_folder(opened, out), opened.given.split) if opened.simulate else opened.given
 
 
 def coarse_frames(data: CoarseData, out: Path) -> list[CoarseFrame]:
@@ -109,10 +121,20 @@ def coarse_frames(data: CoarseData, out: Path) -> list[CoarseFrame]:
         called = drawn.opened.source.called
         prefix = f"{called}_" if len(data.coarse) > 1 else ""
         truth = {} if drawn.opened.simulate is None else {item.name: item.label for item in drawn.items}
+        own = _own_labels(drawn.opened, out)
         for item in coarse_items(drawn, out):
             if item.label is not None:
-                found.append(CoarseFrame(prefix + item.name, item.image, item.label, truth.get(item.name), called))
+                fine, lying = truth.get(item.name), own.get(item.name)
+                found.append(CoarseFrame(prefix + item.name, item.image, item.label, fine, called, lying))
     return found
+
+
+def _own_labels(opened: OpenedSource, out: Path) -> dict[str, OwnLabel]:
+    """The coarse labels of a source as they lie, by name of the image; none where they are in the rounds' space."""
+    if opened.dataset is opened.given:
+        return {}
+    dataset = _coarse_dataset(opened, out)
+    return {item.name: OwnLabel(item.label, dataset.space) for item in dataset.items if item.label is not None}
 
 
 def filled_folder(out: Path, seed: int, number: int) -> Path:
@@ -262,8 +284,8 @@ class _Seed:
             raise UserError("rounds run in one process")
 
 
-def _simulate(folder: Path, opened: OpenedSource) -> None:
-    write_coarse_labels(folder, opened.given, CoarseConfig(target=opened.simulate or 0))
+def _simulate(folder: Path, opened: OpenedSource, skip_corrupt: bool) -> None:
+    write_coarse_labels(folder, opened.given, CoarseConfig(target=opened.simulate or 0), skip_corrupt=skip_corrupt)
 
 
 def _nothing() -> None:

@@ -149,7 +149,7 @@ def _run_rounds(
 
 
 def _check_coarse(values: Values, where: str, options: TrainOptions) -> None:
-    coarse_plan.make_plan(coarse_recipe.parse_rounds(values, where), where, options)
+    coarse_plan.check_labels(*coarse_plan.make_plan(coarse_recipe.parse_rounds(values, where), where, options))
 
 
 def _scores_of_coarse(values: Values, folder: Path) -> dict[str, Path]:
