@@ -63,6 +63,7 @@ def test_another_choice_is_another_training(run, capsys):
     [
         ({"crate": "box"}, "classes names 'crate', which the data set folder does not have (ground, disc, box)"),
         ({"box": "crate"}, "classes makes 'crate' of 'box' of the data set folder, expected null or a class of shapes"),
+        ({3: "box"}, "train[0].classes has 3 for a name, expected text; put it in quotes"),
         ({"box": 3}, "train[0].classes.box is 3, expected text or null"),
         ("box", "train[0].classes is box, expected names with values"),
     ],

@@ -43,6 +43,8 @@ def check_values(value: Any, hint: Any, name: str = "") -> None:
                 raise UserError(f"{name}[{number}] is empty, expected {_NAMED}; fill it in or drop it")
     elif get_origin(fitting) is dict:
         for key, entry in value.items():
+            if not isinstance(key, str):
+                raise UserError(f"{name} has {_shown(key)} for a name, expected text; put it in quotes")
             check_values(entry, get_args(fitting)[1], f"{name}.{key}")
 
 
