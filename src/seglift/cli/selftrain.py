@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Does the stages that are left, prints the table and where the report lies."""
+    from seglift.base.counts import counted
     from seglift.base.errors import UserError
     from seglift.workflows.naive_student.dry_run import describe_selftrain
     from seglift.workflows.naive_student.run import run_selftrain
@@ -45,6 +46,6 @@ def run(arguments: argparse.Namespace) -> int:
     done = run_selftrain(arguments.recipe, arguments.out, options, arguments.stages, arguments.minutes)
     print(format_rounds(done.rows))
     if done.left:
-        print(f"{done.left} {'stage is' if done.left == 1 else 'stages are'} left: the same command goes on")
+        print(f"{counted(done.left, 'stage is', 'stages are')} left: the same command goes on")
     print(f"report: {done.report}")
     return 0

@@ -19,13 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=int, default=1, metavar="N", help="do N runs side by side, which share the cores"
     )
     parser.add_argument("--classes", action="store_true", help="also print IoU by class, and which classes differ")
+    parser.add_argument("--dry-run", action="store_true", help="check every policy and say what would be done")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Does the runs that are left, prints the table and where the plot lies."""
+    from seglift.base.counts import counted
     from seglift.base.errors import UserError
     from seglift.workflows.recipes.overrides import parse_overrides, parse_roots
     from seglift.workflows.study.by_class import format_classes
+    from seglift.workflows.study.dry_run import describe_study
     from seglift.workflows.study.results import format_study
     from seglift.workflows.study.run import StudyOptions, run_study
     from seglift.workflows.train.setup import TrainOptions
@@ -40,6 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         skip_corrupt=arguments.skip_corrupt,
     )
+    if arguments.dry_run:
+        print(describe_study(arguments.recipe, arguments.out, options))
+        return 0
     done = run_study(
         arguments.recipe, arguments.out, options, StudyOptions(arguments.runs, arguments.minutes, arguments.jobs)
     )
@@ -47,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.classes and done.classes:
         print(format_classes(done.classes))
     if done.left:
-        print(f"{done.left} {'run is' if done.left == 1 else 'runs are'} left: the same command goes on")
+        print(f"{counted(done.left, 'run is', 'runs are')} left: the same command goes on")
     if (arguments.out / "study.png").is_file():
         print(f"plot: {arguments.out / 'study.png'}")
     if (arguments.out / "budget.png").is_file():

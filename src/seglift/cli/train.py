@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         described = describe_recipe(values, where, arguments.out, options)
         if is_first_process():
-            print(described)
+            print(f"{described}\nwrites to {arguments.out}; nothing was written now")
         return 0
     done = run_recipe(values, where, arguments.out, options)
     if done is not None:

@@ -33,7 +33,7 @@ def refused(write, town, drawn, tmp_path, capsys):
             errors = capsys.readouterr().err.splitlines()
             assert errors[-1].startswith("seglift: error: ") and "Traceback" not in "".join(errors)
             assert not out.exists()
-            said.add(errors[-1].replace(f"{study}, policy a", str(recipe)))
+            said.add(errors[-1].replace(f"{study}, policy a: ", "").replace(f"{recipe}: ", ""))
         assert len(said) == 1
         return said.pop()
 

@@ -79,8 +79,17 @@ def test_the_dry_run_says_what_is_used_and_what_is_not_mapped(write, coarse2fine
         in said
     )
     assert "where all 2 views agree" in said and "the fine labels, too" in said and "at last 2 steps" in said
+    lengths = "0 network 8, 1 network 8, 2 network 8, 2 fine-tuned 2 with each seed"
+    assert f"8 trainings, 52 steps in total: {lengths}" in said
     assert "19 stages with seeds 0, 1" in said and "nothing was written now" in said
     assert not out.exists()
+
+
+def test_lengths_in_epochs_are_told_in_steps(write, coarse2fine, training, tmp_path, capsys):
+    model = {**training, "fit": {**training["fit"], "epochs": 5}}
+    assert coarse2fine(write(model=model, rounds=1), tmp_path / "out", "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "\n1 round\n" in said and "1 training, 15 steps in total: 0 network 15\n" in said  # of 12 images
 
 
 def test_smaller_budgets_are_parts_of_larger_ones_and_fine_labels_are_others(write, coarse2fine, tmp_path):

@@ -45,6 +45,15 @@ def test_rounds_compare_and_do_once_what_they_have_in_common(study, tmp_path, ca
     assert "stage" not in capsys.readouterr().err
 
 
+def test_the_dry_run_says_what_the_rounds_of_each_policy_train(study, tmp_path, capsys):
+    assert study(tmp_path / "out", POLICIES, "--dry-run", hours={"real": 1.5}) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0] == "4 policies with seed 0: 4 runs, 0 of them done"
+    assert said.count("2 trainings, 16 steps in total: 0 network 8, 1 network 8") == 4
+    assert "real: 0 of 1 run done, 1.5 hours of annotation" in said and said.count("coarse labels: 6 of 10") == 4
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("policies", "said"),
     [
@@ -52,6 +61,8 @@ def test_rounds_compare_and_do_once_what_they_have_in_common(study, tmp_path, ca
         ({"a": {"model": "weights"}}, "policy a: model is 'weights'"),
         ({"a": {"seeds": [1]}}, "set fit.seed or seeds"),
         ({"a": {"coarse.0.count": 99}}, "count 99 of town"),
+        ({"a": {}, "b": {"model.crop": [480, 640]}}, "policy b: crops of 480x640"),
+        ({"a": {}, "b": {"model.start": "nowhere"}}, "policy b: no weights file at nowhere"),
     ],
 )
 def test_wrong_rounds_are_refused_before_anything_runs(study, tmp_path, capsys, policies, said):

@@ -96,6 +96,7 @@ def test_a_share_of_labels_and_of_frames_is_drawn_by_the_seed_and_mixed_in(write
     assert selftrain(recipe, out, "--dry-run") == 0
     said = capsys.readouterr().out
     assert "human labels: 3 of 12 of town" in said and "10 stages with seeds 0, 1" in said
+    assert "6 trainings, 30 steps in total: 0 teacher 6, 1 student 6, 1 fine-tuned 3 with each seed" in said
     assert not out.exists()
     assert selftrain(recipe, out) == 0
     assert "±" in capsys.readouterr().out

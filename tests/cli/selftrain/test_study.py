@@ -76,6 +76,16 @@ def test_scores_of_a_given_teacher_are_those_of_the_own_evaluation(study, town, 
     assert plain == longer != small
 
 
+def test_the_dry_run_says_what_the_rounds_of_each_policy_train(study, tmp_path, capsys):
+    assert study(tmp_path / "out", POLICIES, "--dry-run", changes={"student_changes": {"fit.epochs": 3}}) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0] == "3 policies with seed 0: 3 runs, 0 of them done"
+    # 12 frames, 16 images with the human labels, in batches of 4
+    assert "3 trainings, 18 steps in total: 0 teacher 6, 1 student 9, 1 fine-tuned 3" in said
+    assert "1 student 12" in said and "1 training, 9 steps in total: 0 teacher 9" in said
+    assert said.count("human labels: 4 of 4 of town train") == 3 and not (tmp_path / "out").exists()
+
+
 def test_a_run_without_its_report_goes_on(study, tmp_path):
     out, policies = tmp_path / "out", {"supervised": {"rounds": 0}}
     report = out / "supervised/seed_0/report.html"
@@ -92,6 +102,7 @@ def test_a_run_without_its_report_goes_on(study, tmp_path):
         ({"a": {"seeds": [1]}}, "set fit.seed or seeds"),
         ({"a": {"teacher": "nowhere.yaml"}}, "nowhere.yaml"),
         ({"a": {"labelled": [{"dataset": "folder", "name": "village"}]}}, 'where "village" lies'),
+        ({"a": {}, "b": {"student.crop": [480, 640]}}, "policy b: crops of 480x640"),
     ],
 )
 def test_wrong_rounds_are_refused_before_anything_runs(study, tmp_path, capsys, policies, said):

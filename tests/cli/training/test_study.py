@@ -182,6 +182,47 @@ def test_runs_share_one_class_index_and_another_metric_is_no_other_study(study, 
     assert (out / "plain" / "seed_3" / "best.safetensors").stat().st_mtime_ns == before
 
 
+def test_the_dry_run_says_runs_data_steps_and_hours(study, shapes, tmp_path, capsys):
+    policies, out = {"plain": {}, "long": {"fit.steps": 9}, "whole": {"fit.epochs": 2}}, tmp_path / "out"
+    words = study(
+        "--root", str(shapes), policies=policies, seeds=[0, 1], hours={"long": 30}, cost={"plain": {"fine": 4}}
+    )
+    assert main([*words, "--dry-run"]) == 0
+    said = capsys.readouterr()
+    assert "3 policies with seeds 0, 1: 6 runs, 0 of them done" in said.out and said.err == ""
+    long, plain, whole = (part.splitlines() for part in said.out.split(" of 2 runs done")[1:])
+    assert plain[0] == ", 6 hours of annotation" and f"10 labelled images of folder train at {shapes}" in plain[1]
+    assert "; 4 steps of 4 crops of 32x48 (1.3 epochs of 10), on cpu" in plain[-2]
+    assert long[0] == ", 30 hours of annotation" and "; 9 steps of" in long[-2] and whole[0] == ""
+    assert "; 6 steps of" in whole[-2] and whole[-1] == f"writes to {out}; nothing was written now"
+    assert not out.exists()
+    assert main([*words, "--runs", "1"]) == 0
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    capsys.readouterr()
+    assert main([*words, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "6 runs, 1 of them done" in said and "long: 1 of 2 runs done, 30 hours" in said
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        ({"crop": [480, 640]}, "crops of 480x640"),
+        ({"network.architecture": "unet"}, "no network is called 'unet'"),
+        ({"loss": {"name": "rmi", "rmi_radius": 0}}, "rmi_radius"),
+        ({"start": "nowhere"}, "no weights file at nowhere"),
+        ({"train": [{"dataset": "folder", "centroid_classes": ["cow"]}]}, "has 'cow', expected classes of shapes"),
+    ],
+)
+def test_what_a_later_run_would_be_refused_for_stops_the_first(study, shapes, tmp_path, capsys, policy, said, more):
+    assert main(study("--root", str(shapes), *more, policies={"plain": {}, "other": policy})) == 2
+    error = capsys.readouterr().err
+    assert said in error and len(error.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_several_processes_are_refused(study, shapes, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seglift.workflows.coarse_to_fine.data import COARSE, FINE, SYNTHETIC
+from seglift.base.counts import counted
+from seglift.workflows.coarse_to_fine.data import COARSE, FINE, SYNTHETIC, CoarseData
 from seglift.workflows.coarse_to_fine.output import rounds_output
-from seglift.workflows.coarse_to_fine.plan import check_inputs, make_plan
+from seglift.workflows.coarse_to_fine.plan import CoarsePlan, check_inputs, make_plan
 from seglift.workflows.coarse_to_fine.recipe import read_rounds
-from seglift.workflows.coarse_to_fine.rounds import count_stages
+from seglift.workflows.coarse_to_fine.rounds import count_stages, models_of
 from seglift.workflows.coarse_to_fine.words import describe_drawn, describe_mixing
-from seglift.workflows.rounds.stages import count_done
+from seglift.workflows.rounds.lengths import TrainingLength, describe_lengths, steps_of
+from seglift.workflows.rounds.stages import count_done, describe_stages
 from seglift.workflows.train.setup import TrainOptions
 
 
@@ -24,26 +26,48 @@ def describe_rounds(path: Path, out: Path, options: TrainOptions) -> str:
     output = rounds_output(plan, out)
     output.check(options.overwrite)
     warnings = check_inputs(plan, data, out)
-    recipe, total = plan.recipe, count_stages(plan.recipe, data)
-    done = count_done(output.journal)
-    what = {COARSE: "coarse labels", FINE: "fine labels", SYNTHETIC: "synthetic images"}
-    labelling = recipe.labelling
-    views = len(labelling.scales) * (2 if labelling.flip else 1)
-    fine = [
-        *(["every round trains on the fine labels, too"] if recipe.fine_from_start else []),
-        *([f"at last {recipe.fine_tune.steps} steps on the fine labels alone"] if recipe.fine_tune else []),
-    ]
-    seeds = f"{'seeds' if len(recipe.seeds) > 1 else 'seed'} {', '.join(map(str, recipe.seeds))}"
-    left = f", {min(done, total)} of them done" if done and not options.overwrite else ""
+    total, done = count_stages(plan.recipe, data), count_done(output.journal)
     lines = [
-        *(f"{what[drawn.opened.use]}: {describe_drawn(drawn)}" for drawn in data.every),
-        f"network: {plan.network.name}, {(plan.network.parameters or 0) / 1e6:.2f} M parameters",
-        f"mixing and boundaries: {describe_mixing(recipe, data)}",
-        f"{recipe.rounds} rounds; labels are filled {recipe.rounds - 1} times, where all {views} views agree and are"
-        f" sure above {labelling.confidence:g}",
-        *fine,
+        *describe_plan(plan, data),
         *warnings,
-        f"{total} stages with {seeds} on {plan.filling.device}{left}",
+        describe_stages(total, 0 if options.overwrite else done, plan.recipe.seeds, plan.filling.device),
         f"writes to {out}; nothing was written now",
     ]
     return "\n".join(lines)
+
+
+def describe_plan(plan: CoarsePlan, data: CoarseData) -> list[str]:
+    """Data, network and trainings of rounds in lines.
+
+    Args:
+        plan: of the rounds.
+        data: of the first seed.
+    """
+    recipe = plan.recipe
+    what = {COARSE: "coarse labels", FINE: "fine labels", SYNTHETIC: "synthetic images"}
+    labelling = recipe.labelling
+    views = len(labelling.scales) * (2 if labelling.flip else 1)
+    agree = "where the view is" if views == 1 else f"where all {views} views agree and are"
+    filled = f"; labels are filled {counted(recipe.rounds - 1, 'time')}, {agree} sure above {labelling.confidence:g}"
+    fine = [
+        *(["every round trains on the fine labels, too"] if recipe.fine_from_start else []),
+        *([f"at last {counted(recipe.fine_tune.steps, 'step')} on the fine labels alone"] if recipe.fine_tune else []),
+    ]
+    return [
+        *(f"{what[drawn.opened.use]}: {describe_drawn(drawn)}" for drawn in data.every),
+        f"network: {plan.network.name}, {(plan.network.parameters or 0) / 1e6:.2f} M parameters",
+        f"mixing and boundaries: {describe_mixing(recipe, data)}",
+        f"{counted(recipe.rounds, 'round')}{filled if recipe.rounds > 1 else ''}",
+        *fine,
+        describe_lengths(_trainings(plan, data), len(recipe.seeds)),
+    ]
+
+
+def _trainings(plan: CoarsePlan, data: CoarseData) -> list[TrainingLength]:
+    """Those of one seed."""
+    recipe = plan.recipe
+    fine = data.fine if recipe.fine_from_start else ()
+    steps = steps_of(recipe.values, sum(len(drawn.items) for drawn in (*data.coarse, *fine, *data.synthetic)))
+    tuned = () if recipe.fine_tune is None else (recipe.fine_tune.steps,)
+    each = (*(steps for _ in range(recipe.rounds)), *tuned)
+    return [TrainingLength(model, length) for model, length in zip(models_of(recipe), each, strict=True)]

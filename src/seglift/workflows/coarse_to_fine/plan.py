@@ -126,7 +126,8 @@ def check_inputs(plan: CoarsePlan, data: CoarseData, out: Path) -> list[str]:
     warnings = check_labels(plan, data)
     parts = [lying_part(drawn) for drawn in _trained_on(plan, data)]
     values = round_training(recipe, parts, plan.held_out, recipe.seeds[0])
-    options = TrainOptions(device=plan.options.device, skip_corrupt=plan.options.skip_corrupt)
+    own = plan.options
+    options = TrainOptions(device=own.device, skip_corrupt=own.skip_corrupt, quiet=own.quiet)
     describe_recipe(values, f"{plan.where}: model", out / ".not-written", options)
     overlaps = data.overlaps()
     twice = (

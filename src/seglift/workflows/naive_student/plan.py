@@ -153,7 +153,8 @@ def check_trainings(plan: SelftrainPlan, out: Path) -> None:
     human = drawn_around(human, recipe.centroid_classes)
     given = {"teacher": recipe.teacher, "student": recipe.given_students[0]}
     given |= {f"student of round {n}": one for n, one in enumerate(recipe.students, 1) if one != given["student"]}
-    options = TrainOptions(device=plan.options.device, skip_corrupt=plan.options.skip_corrupt)
+    own = plan.options
+    options = TrainOptions(device=own.device, skip_corrupt=own.skip_corrupt, quiet=own.quiet)
     for name, values in given.items():
         if isinstance(values, dict):
             whole = training(values, human, plan.held_out, recipe.seeds[0])

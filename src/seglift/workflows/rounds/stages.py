@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from seglift.base.counts import counted
 from seglift.base.progress import say
 from seglift.workflows.outputs.journal import Journal
 from seglift.workflows.rounds.shared_stages import SharedStages
@@ -38,6 +39,13 @@ def count_done(journal: Journal) -> int:
     """How many stages a journal has as done; not those that were begun anew since."""
     last = {entry["stage"]: entry for entry in journal.entries()}
     return sum(bool(entry["done"]) for entry in last.values())
+
+
+def describe_stages(total: int, done: int, seeds: Sequence[int], device: str) -> str:
+    """How many stages there are, how many of them are done, and on what the others run, for a person."""
+    every = f"{'seeds' if len(seeds) > 1 else 'seed'} {', '.join(map(str, seeds))}"
+    left = f", {min(done, total)} of them done" if done else ""
+    return f"{counted(total, 'stage')} with {every} on {device}{left}"
 
 
 class StageRunner:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from seglift.base.errors import UserError
+from seglift.workflows.coarse_to_fine import dry_run as coarse_dry_run
 from seglift.workflows.coarse_to_fine import plan as coarse_plan
 from seglift.workflows.coarse_to_fine import recipe as coarse_recipe
 from seglift.workflows.coarse_to_fine import report as coarse_report
 from seglift.workflows.coarse_to_fine import rounds as coarse_rounds
 from seglift.workflows.coarse_to_fine import run as coarse_run
-from seglift.workflows.naive_student.plan import make_plan
+from seglift.workflows.naive_student.dry_run import describe_plan
+from seglift.workflows.naive_student.plan import check_trainings, make_plan
 from seglift.workflows.naive_student.recipe import COMMAND, inlined, parse_selftrain
 from seglift.workflows.naive_student.report import REPORT
 from seglift.workflows.naive_student.rounds import models_of
@@ -22,9 +24,8 @@ from seglift.workflows.recipes.overrides import with_overrides
 from seglift.workflows.recipes.recipe import parse_recipe
 from seglift.workflows.rounds.kinds import KINDS as NETWORK_KINDS
 from seglift.workflows.rounds.shared_stages import SharedStages
-from seglift.workflows.train.data import check_sources
 from seglift.workflows.train.folder import SCORES
-from seglift.workflows.train.kinds import run_recipe
+from seglift.workflows.train.kinds import describe_recipe, run_recipe
 from seglift.workflows.train.recipe import CoarseToFineTrainRecipe, ImageTrainRecipe
 from seglift.workflows.train.setup import TrainOptions
 
@@ -63,7 +64,8 @@ class StudyKind:
     Attributes:
         parse: plain values to a recipe that can be scored; the second argument names it in messages.
         with_seed: plain values with a seed.
-        check: refuses data that cannot be opened, before anything runs.
+        describe: what a run in a folder would do, in lines, after all that can be checked beforehand: data, crops,
+            loss, network, weights to start from. Writes nothing.
         scores: files of scores in a run's folder, by network in the order in which they are trained; those of the last
             one are the run's.
         run: does a run in its folder, or goes on with it. Its last arguments: folders of runs of other policies with
@@ -74,7 +76,7 @@ class StudyKind:
 
     parse: Callable[[Values, str], HasSources]
     with_seed: Callable[[Values, int], dict[str, Any]]
-    check: Callable[[Values, str, TrainOptions], None]
+    describe: Callable[[Values, str, Path, TrainOptions], list[str]]
     scores: Callable[[Values, Path], dict[str, Path]]
     run: Callable[[Values, str, Path, TrainOptions, Sequence[Path], Path], None]
     inlined: Callable[[Values, Path], dict[str, Any]]
@@ -121,8 +123,8 @@ def _seed_training(values: Values, seed: int) -> dict[str, Any]:
     return with_overrides(values, {"fit.seed": seed})
 
 
-def _check_training(values: Values, where: str, options: TrainOptions) -> None:
-    check_sources([parse_recipe(values, TRAININGS[_kind(values)], where)], options.roots)
+def _describe_training(values: Values, where: str, folder: Path, options: TrainOptions) -> list[str]:
+    return describe_recipe(values, where, folder, options).splitlines()
 
 
 def _run_training(
@@ -131,8 +133,10 @@ def _run_training(
     run_recipe(values, where, folder, options)
 
 
-def _check_rounds(values: Values, where: str, options: TrainOptions) -> None:
-    make_plan(parse_selftrain(values, where), where, options)
+def _describe_rounds(values: Values, where: str, folder: Path, options: TrainOptions) -> list[str]:
+    plan, data = make_plan(parse_selftrain(values, where), where, options)
+    check_trainings(plan, folder)
+    return describe_plan(plan, data)
 
 
 def _scores_of_rounds(values: Values, folder: Path) -> dict[str, Path]:
@@ -148,8 +152,10 @@ def _run_rounds(
     )
 
 
-def _check_coarse(values: Values, where: str, options: TrainOptions) -> None:
-    coarse_plan.check_labels(*coarse_plan.make_plan(coarse_recipe.parse_rounds(values, where), where, options))
+def _describe_coarse(values: Values, where: str, folder: Path, options: TrainOptions) -> list[str]:
+    plan, data = coarse_plan.make_plan(coarse_recipe.parse_rounds(values, where), where, options)
+    warnings = coarse_plan.check_inputs(plan, data, folder)
+    return [*coarse_dry_run.describe_plan(plan, data), *warnings]
 
 
 def _scores_of_coarse(values: Values, folder: Path) -> dict[str, Path]:
@@ -167,7 +173,7 @@ def _run_coarse(
 _TRAINING = StudyKind(
     _parse_training,
     _seed_training,
-    _check_training,
+    _describe_training,
     lambda values, folder: {RESULT: folder / SCORES},
     _run_training,
     lambda values, folder: dict(values),
@@ -178,7 +184,7 @@ KINDS: dict[str, StudyKind] = {
     ROUNDS: StudyKind(
         parse_selftrain,
         lambda values, seed: {**values, "seeds": [seed]},
-        _check_rounds,
+        _describe_rounds,
         _scores_of_rounds,
         _run_rounds,
         inlined,
@@ -187,7 +193,7 @@ KINDS: dict[str, StudyKind] = {
     COARSE: StudyKind(
         coarse_recipe.parse_rounds,
         lambda values, seed: {**values, "seeds": [seed]},
-        _check_coarse,
+        _describe_coarse,
         _scores_of_coarse,
         _run_coarse,
         coarse_recipe.inlined,

@@ -7,22 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seglift.base.errors import UserError
-from seglift.base.files import fingerprint_values, read_json, write_json
 from seglift.base.progress import say
 from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.one_process import require_one_process
-from seglift.workflows.recipes.overrides import check_roots
 from seglift.workflows.study.by_class import ByClass, summarise_classes
 from seglift.workflows.study.kinds import kind_of
-from seglift.workflows.study.recipe import Policy, StudyRecipe, read_study
+from seglift.workflows.study.record import open_study, write_record
 from seglift.workflows.study.results import StudySummary, write_results
-from seglift.workflows.study.runs import Run, collect, runs_of, siblings
+from seglift.workflows.study.runs import Run, collect, describe_policies, pending, siblings
 from seglift.workflows.study.side_by_side import work_side_by_side
 from seglift.workflows.train.folder import INDEX
 from seglift.workflows.train.setup import TrainOptions
 
-RECORD, LOCKS = "study.json", "locks"
+LOCKS = "locks"
 
 
 @dataclass(frozen=True)
@@ -91,33 +88,15 @@ def run_study(recipe_path: Path, out: Path, options: TrainOptions, much: StudyOp
     instead = "train OUT/POLICY/seed_N by `seglift train` under torchrun and let the study compare them"
     require_one_process("a study", instead)
     much = much or StudyOptions()
-    study, policies = read_study(recipe_path, options.overrides)
-    check_roots(options.roots, set().union(*(policy.sources for policy in policies.values())))
-    runs = runs_of(study, policies, out)
-    _check_data(_pending(runs)[: much.limit], options)
+    study, policies, runs = open_study(recipe_path, out, options)
+    describe_policies(pending(runs)[: much.limit], options)
     with only_writer(out, out):
-        _check_record(out, study, policies)
-        chosen = _pending(runs)[: much.limit]
+        write_record(out, study, policies)
+        chosen = pending(runs)[: much.limit]
         for _ in _work(chosen, runs, out, options, much):
             write_results(study, runs, out)
         classes = summarise_classes(collect(runs), study.reference)
-        return StudyResult(write_results(study, runs, out), classes, len(_pending(runs)))
-
-
-def _pending(runs: Sequence[Run]) -> list[Run]:
-    return [run for run in runs if not run.is_done()]
-
-
-def _check_data(runs: Sequence[Run], options: TrainOptions) -> None:
-    """Refuses data of a later run before the first begins."""
-    for run in {run.policy.name: run for run in reversed(runs)}.values():
-        run.policy.kind.check(run.values, run.policy.where, _own(run, options))
-
-
-def _own(run: Run, options: TrainOptions) -> TrainOptions:
-    """The options with those roots that the run's recipe knows, and no overrides: they are in it."""
-    roots = {name: root for name, root in options.roots.items() if name in {"", *run.policy.sources}}
-    return replace(options, roots=roots, overrides={})
+        return StudyResult(write_results(study, runs, out), classes, len(pending(runs)))
 
 
 def _work(
@@ -130,7 +109,7 @@ def _work(
         return much.minutes is not None and time.monotonic() - started > 60 * much.minutes
 
     def order(run: Run) -> _Order:
-        own = replace(_own(run, options), cache=options.cache or out / INDEX)
+        own = replace(run.options(options), cache=options.cache or out / INDEX)
         others = tuple(siblings(run, runs))
         return _Order(run.values, str(run.policy.where), run.folder, own, others, out / LOCKS)
 
@@ -157,18 +136,3 @@ def _log(folder: Path) -> Path:
 def _do(order: _Order) -> None:
     kind = kind_of(order.values, order.where)
     kind.run(order.values, order.where, order.folder, order.options, order.others, order.locks)
-
-
-def _check_record(out: Path, study: StudyRecipe, policies: Mapping[str, Policy]) -> None:
-    """Keeps what each policy means; seeds and policies may be added, but a known one must not change."""
-    meaning = {name: fingerprint_values(policy.values) for name, policy in policies.items()}
-    record = out / RECORD
-    known: dict[str, str] = read_json(record)["policies"] if record.is_file() else {}
-    changed = [name for name in meaning if name in known and known[name] != meaning[name]]
-    if changed:
-        raise UserError(
-            f"{out} holds runs of the policy {changed[0]} with another meaning (the recipe changed since);"
-            " rename the policy or choose another --out"
-        )
-    recipes = {name: policy.values for name, policy in policies.items()}
-    write_json(record, {"policies": known | meaning, "recipes": recipes, "metrics": list(study.metrics)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from seglift.base.errors import UserError
 from seglift.base.files import read_json
 from seglift.workflows.score.single_numbers import SINGLE_NUMBERS
 from seglift.workflows.study.recipe import Policy, StudyRecipe
+from seglift.workflows.train.setup import TrainOptions
 
 Scores = Mapping[int, Mapping[str, Any]]
 """Contents of ``scores.json`` by seed."""
@@ -43,12 +44,47 @@ class Run:
         """Whether all of them are there, and what is written after them."""
         return all(path.is_file() for path in (*self.scores.values(), self.folder / self.policy.kind.last))
 
+    def options(self, given: TrainOptions) -> TrainOptions:
+        """The options of the study with those roots that the recipe knows, and no overrides: they are in it."""
+        roots = {name: root for name, root in given.roots.items() if name in {"", *self.policy.sources}}
+        return replace(given, roots=roots, overrides={})
+
 
 def runs_of(study: StudyRecipe, policies: Mapping[str, Policy], out: Path) -> list[Run]:
     """All runs, seeds first, so that an interrupted study compares what it can."""
     return [
         Run(policy, seed, out / policy.name / f"seed_{seed}") for seed in study.seeds for policy in policies.values()
     ]
+
+
+def pending(runs: Sequence[Run]) -> list[Run]:
+    """Those that are not done."""
+    return [run for run in runs if not run.is_done()]
+
+
+def describe_policies(runs: Sequence[Run], options: TrainOptions) -> dict[str, list[str]]:
+    """What the first run of each policy would do, by policy, after all that can be checked beforehand.
+
+    Args:
+        runs: of any policies.
+        options: of the study.
+
+    Raises:
+        UserError: a run would be refused.
+    """
+    first = {run.policy.name: run for run in reversed(runs)}
+    quiet = replace(options, quiet=True)
+    return {name: _described(run, run.options(quiet)) for name, run in first.items()}
+
+
+def _described(run: Run, options: TrainOptions) -> list[str]:
+    where = run.policy.where
+    try:
+        return run.policy.kind.describe(run.values, where, run.folder, options)
+    except UserError as error:
+        if where in str(error):
+            raise
+        raise UserError(f"{where}: {error}") from error
 
 
 def siblings(run: Run, runs: Sequence[Run]) -> list[Path]:

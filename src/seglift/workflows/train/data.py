@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from seglift.base.progress import say
 from seglift.datasets.catalogue import open_dataset
@@ -16,7 +16,7 @@ from seglift.training.images.dataset_samples import DatasetSamples
 from seglift.training.images.in_space import in_space
 from seglift.training.loop.processes import is_first_process
 from seglift.workflows.recipes.overrides import check_roots, root_of
-from seglift.workflows.train.recipe import HeldOutSource, ImageTrainRecipe
+from seglift.workflows.train.recipe import HeldOutSource
 from seglift.workflows.train.record import RecordedRecipe, TrainingRecord
 
 
@@ -75,8 +75,8 @@ class TrainingData:
         return TrainingRecord(recipe, names, tuple(dataset.root for _, dataset in self.by_use), about)
 
 
-def open_data(recipe: DataRecipe, roots: Mapping[str, Path]) -> TrainingData:
-    """Opens every source of a recipe; the first process says what the data sets left out.
+def open_data(recipe: DataRecipe, roots: Mapping[str, Path], quiet: bool = False) -> TrainingData:
+    """Opens every source of a recipe; the first process says what the data sets left out, unless it is to be ``quiet``.
 
     Raises:
         UserError: a folder is missing or is not of its data set, a split has no labelled image, or classes do not fit
@@ -85,39 +85,19 @@ def open_data(recipe: DataRecipe, roots: Mapping[str, Path]) -> TrainingData:
     check_roots(roots, {source.called for source in recipe.sources})
     opened = [_open(source, roots) for source in recipe.sources]
     space = opened[0].space if recipe.space is None else get_space(recipe.space)
-    quiet = not is_first_process()
+    quiet = quiet or not is_first_process()
     mapped = [
         in_space(dataset, space, quiet, source.classes, source.called)
         for source, dataset in zip(recipe.sources, opened, strict=True)
     ]
     for dataset in mapped:
         DatasetSamples([dataset])
-        for note in (*dataset.problems, *dataset.notes) if is_first_process() else ():
+        for note in () if quiet else (*dataset.problems, *dataset.notes):
             say(f"{dataset.name} {dataset.split}: {note}")
     train, rest = mapped[: len(recipe.train)], mapped[len(recipe.train) :]
     val = None if recipe.val is None else rest.pop(0)
     test = None if recipe.test is None else rest.pop(0)
     return TrainingData(space, tuple(train), val, test, tuple(rest))
-
-
-def check_sources(recipes: Iterable[ImageTrainRecipe], roots: Mapping[str, Path]) -> None:
-    """Opens every source of the recipes, each once, and lets go of it.
-
-    Raises:
-        UserError: it is not said where a source lies, its folder is missing or is not of its data set, or classes do
-            not fit together.
-    """
-    known: list[tuple[tuple[Path, str, str, dict[str, Any]], Dataset]] = []
-    for recipe in recipes:
-        space = None if recipe.space is None else get_space(recipe.space)
-        for source in recipe.sources:
-            asked = (root_of(source.called, source.root, roots), source.dataset, source.split, source.options)
-            dataset = next((one for before, one in known if before == asked), None)
-            if dataset is None:
-                dataset = _open(source, roots)
-                known.append((asked, dataset))
-            space = space or dataset.space
-            in_space(dataset, space, quiet=True, chosen=source.classes, called=source.called)
 
 
 def num_labelled(dataset: Dataset) -> int:

@@ -85,6 +85,5 @@ def describe_images(setup: TrainSetup[Recipe], out: Path, loss: str) -> str:
         f" {data.space.name}, weights {'from ' + recipe.start if recipe.start else 'at random'}",
         f"loss: {loss}; {setup.steps} steps of {recipe.batch} crops of {recipe.crop[0]}x{recipe.crop[1]}"
         f" ({setup.steps / setup.steps_per_epoch:.1f} epochs of {setup.outline.size}), on {setup.device}",
-        f"writes to {out}; nothing was written now",
     ]
     return "\n".join(lines)

@@ -182,7 +182,6 @@ def describe_refiner_training(values: Mapping[str, Any], where: str, out: Path, 
         f"loss: {recipe.loss.name}; {training.steps} steps of {recipe.batch} crops of"
         f" {recipe.crop[0]}x{recipe.crop[1]} ({training.steps / training.steps_per_epoch:.1f} epochs of"
         f" {len(planned.train)}), on {training.device}",
-        f"writes to {out}; nothing was written now",
     ]
     return "\n".join(lines)
 

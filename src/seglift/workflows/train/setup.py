@@ -43,6 +43,7 @@ class TrainOptions:
         skip_corrupt: leave out and count images that cannot be read.
         overwrite: train anew where the folder holds another training.
         cache: folder for class indices that several trainings share; None keeps them with the training.
+        quiet: don't say what data sets leave out, nor what of the weights to start from.
     """
 
     roots: Mapping[str, Path] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class TrainOptions:
     skip_corrupt: bool = False
     overwrite: bool = False
     cache: Path | None = None
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def set_up(
         raise UserError(f"{where} is a study, expected a recipe of one training; use seglift study")
     recipe = parse_recipe(with_overrides(values, options.overrides), kind, where)
     device = training_device(options.device, recipe.fit.precision)
-    data = open_data(recipe, options.roots)
+    data = open_data(recipe, options.roots, options.quiet)
     outline = plan_epochs(recipe, data, lambda number: unread_index(data.train[number]), quiet=True)
     num_classes = data.space.num_train
     check(recipe, data)
@@ -134,7 +136,7 @@ def set_up(
             build(config)
     else:
         network = build(config, seed=recipe.fit.seed)
-        quiet = not is_first_process()
+        quiet = options.quiet or not is_first_process()
         start = start_weights(recipe.start, network, config, data.space.train_names, recipe.new_head, quiet)
     return TrainSetup(recipe, data, options, device, outline, start)
 

@@ -162,7 +162,6 @@ def describe_video_training(values: Mapping[str, Any], where: str, out: Path, op
         f" {recipe.input_flow}",
         f"{training.steps} steps of {recipe.batch} crops of {data.crop[0]}x{data.crop[1]}"
         f" ({training.steps / training.steps_per_epoch:.1f} epochs of {len(data.train)}), on {training.device}",
-        f"writes to {out}; nothing was written now",
     ]
     return "\n".join(lines)
 
