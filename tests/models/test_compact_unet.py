@@ -102,6 +102,14 @@ def test_classes_that_never_occur_stay_finite(network: CompactUNet) -> None:
     assert (network.log_prior[1:] < network.log_prior[0]).all()
 
 
+@torch.no_grad()
+def test_a_balance_that_is_kept_gives_what_training_saw(network: CompactUNet) -> None:
+    features = torch.rand(1, 8, 4, 6)
+    network.undo_balance(torch.tensor([0.5, 0.2, 0.1, 0.1, 0.1]), 1.0)
+    network.keep_balance()
+    assert torch.equal(network.eval().classify(features), network.train().classify(features))
+
+
 def test_the_prior_is_kept_with_the_weights(network: CompactUNet) -> None:
     network.undo_balance(torch.tensor([0.5, 0.2, 0.1, 0.1, 0.1]), 0.5)
     other = CompactUNet(5, WIDTHS)

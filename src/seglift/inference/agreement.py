@@ -27,6 +27,9 @@ class AgreementSettings(InferenceSettings):
     """Whether it is also seen mirrored at each of them."""
     confidence: float = CONFIDENCE
     """A label is taken where the probability of its class, of the mean of the views, is above this; 0..1."""
+    keep_balance: bool = False
+    """Whether classes stay as likely as the training's ``class_balance`` made them, where the network undoes it
+    otherwise (``compact_unet``), so that rare classes are filled, too."""
 
     def __post_init__(self) -> None:
         """Refuses impossible values with a UserError."""

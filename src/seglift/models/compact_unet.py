@@ -63,6 +63,10 @@ class CompactUNet(SegmentationNetwork):
         shares = frequency.clamp_min(SMALLEST_FREQUENCY)
         self.log_prior.copy_(power * torch.log(shares / shares.sum()))
 
+    def keep_balance(self) -> None:
+        """Takes :meth:`undo_balance` back: classes stay as likely as the loss weighed them."""
+        self.log_prior.zero_()
+
     def features(self, images: Tensor) -> Tensor:
         """Images float32 [B, 3 or 5, H, W] (RGB in 0..1, x and y in -1..1) to features [B, widths[0], ~H/2, ~W/2]."""
         return rise(self.up, self.descend(images))

@@ -138,7 +138,7 @@ class ImageTask(abc.ABC, Generic[Network, Recipe]):
         if start is not None:
             self.network.load_state_dict(start)
             if isinstance(self.network, CompactUNet):
-                self.network.log_prior.zero_()  # of the balance of another training
+                self.network.keep_balance()  # what was to be undone was that of another training
         self._started_from = None if start is None else _fingerprint_tensors(start)
         self._content = content or fingerprint_values([sample.fingerprint() for sample in samples])
         self.draws, self.validation = draws or self._clip_draws(), validation

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
+import numpy as np
+import torch
+
+from seglift.base.weights import save_weights
 from seglift.datasets.coarsen import never_filled
+from seglift.inference.agreement import AgreementSettings
+from seglift.inference.checkpoint import WEIGHTS_NAME, segmentation_metadata
 from seglift.labels.space import LabelClass, LabelSpace
-from seglift.workflows.coarse_to_fine.fill import FillCounts, fill_label, judge
+from seglift.models.compact_unet import CompactUNet
+from seglift.models.zoo import build
+from seglift.workflows.coarse_to_fine.fill import FillCounts, Filler, fill_label, judge
 
 SPACE = LabelSpace(
     "toy",
@@ -39,6 +47,24 @@ def test_filled_pixels_are_judged_where_the_truth_has_a_class():
     found = fill_label(coarse, never, SPACE, train, accepted, np.ones((1, 4), np.float32))
     truth = np.array([[ROAD, CAR, STATIC, CAR]], np.uint8)
     assert judge(found, truth, SPACE) == FillCounts(pixels=4, drawn=0, filled=3, judged=2, right=1)
+
+
+def test_rare_classes_are_filled_where_the_balance_of_training_is_kept(tmp_path: Path):
+    """All evidence says car, which training weighed up and the network undoes, for cars are one pixel in a million."""
+    config = {"architecture": "compact_unet", "arguments": {"widths": [8, 16], "num_classes": 2}}
+    network = build(config, seed=0)
+    assert isinstance(network, CompactUNet)
+    with torch.no_grad():
+        network.classifier.weight.zero_()
+        network.classifier.bias.copy_(torch.tensor([0.0, 4.0]))
+    network.undo_balance(torch.tensor([1 - 1e-6, 1e-6]), 1.0)
+    about = segmentation_metadata(config, SPACE.name, SPACE.train_names, None)
+    save_weights(tmp_path / WEIGHTS_NAME, network.state_dict(), about)
+    image, coarse = np.zeros((32, 48, 3), np.uint8), np.full((32, 48), OPEN, np.uint8)
+    for kept, label in ((False, ROAD), (True, CAR)):
+        filler = Filler(tmp_path, SPACE, AgreementSettings(scales=(1.0,), keep_balance=kept), "cpu")
+        found = filler.fill(image, coarse, np.zeros(coarse.shape, bool), "image")
+        assert (found.labels == label).all()
 
 
 def test_counts_add_up_to_shares():

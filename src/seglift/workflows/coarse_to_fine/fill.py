@@ -17,6 +17,7 @@ from seglift.inference.agreement import AgreementSettings, agree
 from seglift.inference.predict import Predictor, image_to_tensor
 from seglift.inference.semantic_model import load_model
 from seglift.labels.space import IGNORE_TRAIN_ID, Array8, LabelSpace
+from seglift.models.compact_unet import CompactUNet
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,11 @@ class Filler:
 
     def __init__(self, weights: str | Path, space: LabelSpace, settings: AgreementSettings, device: str) -> None:
         self.space, self.settings, self.device = space, settings, device
-        self._predictor = Predictor(load_model(weights, space, device), settings)
+        model = load_model(weights, space, device)
+        network = getattr(model, "network", None)
+        if settings.keep_balance and isinstance(network, CompactUNet):
+            network.keep_balance()
+        self._predictor = Predictor(model, settings)
 
     def fill(self, image: Array8, coarse: Array8, never: NDArray[np.bool_], where: str) -> FilledLabel:
         """Fills the coarse label of an image.
