@@ -84,7 +84,7 @@ def test_other_options_are_refused(exact, synthesize, tmp_path, tree):
     before = tree(tmp_path / "out", SKIP)
     for more, named in (
         (("--distances", "1,2"), r"distances [1, 3] -> [1, 2]"),
-        (("--pairs", "joint"), 'pairs "label" -> "joint"'),
+        (("--pairs", "joint"), "pairs label -> joint"),
         (("--no-confidence",), "confidence true -> false"),
         (("--option", "every=4"), "options"),
     ):

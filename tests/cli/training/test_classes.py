@@ -52,7 +52,7 @@ def test_another_choice_is_another_training(run, capsys):
     assert run({"box": "disc"}) == 0
     capsys.readouterr()
     assert run({}) == 2
-    assert "the data; choose another --out" in capsys.readouterr().err
+    assert "train.0.classes.box disc -> null; choose another --out" in capsys.readouterr().err
     assert run({"box": "disc"}) == 0
     assert "already trained" in capsys.readouterr().err
 

@@ -62,10 +62,14 @@ def test_another_training_is_told_by_what_differs(recipe, shapes, tmp_path, caps
     words = [word for change in changes for word in ("--set", change)]
     assert train(recipe, shapes, out, *words) == 2
     said = error_line(capsys)
-    assert "holds another training: fit.steps 2 -> 3, augmentation.jitter 0.1 -> 0.2, the data;" in said
+    assert "holds another training: fit.steps 2 -> 3, augmentation.jitter 0.1 -> 0.2, val.split val -> train;" in said
     assert "log_every" not in said
 
-    many = [word for name in ("batch=2", "tile=64", "epoch_size=8", "short_side=40") for word in ("--set", name)]
+    many = [
+        word
+        for name in ("batch=2", "tile=64", "epoch_size=8", "short_side=40", "balanced=0")
+        for word in ("--set", name)
+    ]
     assert train(recipe, shapes, out, *SHORT, *many) == 2
     assert "and 1 more, see recipe.yaml there" in error_line(capsys)
 

@@ -40,7 +40,7 @@ def test_a_study_pairs_seeds_goes_on_and_compares(shapes, tmp_path, capsys, reci
 
     study.write_text(yaml.safe_dump({"recipe": {**values, "batch": 2}, "policies": policies, "seeds": [0, 1]}))
     assert main(words) == 2
-    assert "another meaning" in capsys.readouterr().err
+    assert "the policy plain with another meaning (batch 4 -> 2); rename" in capsys.readouterr().err
 
 
 RECIPE = {"train": [{"dataset": "folder"}], "val": {"dataset": "folder", "split": "val"}}

@@ -124,7 +124,7 @@ def test_views_can_be_mixed_from_images_that_are_not_trained_on(run, tmp_path, m
     assert uses == ["train", "train", "val", "mix_from"]
     capsys.readouterr()
     assert run() == 2
-    assert "holds another training: the data" in capsys.readouterr().err
+    assert "holds another training: mix_from (1 value) -> null;" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

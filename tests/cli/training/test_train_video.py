@@ -157,7 +157,7 @@ def test_another_recipe_or_other_video_on_the_same_folder_is_refused(run, clips,
     assert run(clips, out, sets=["mask=visible"]) == 2
     assert "holds another training: mask all -> visible;" in error_line(capsys)
     assert run(clips, out, "--dry-run", sets=["train.0.stride=2"]) == 2
-    assert "holds another training: the data;" in error_line(capsys)
+    assert "holds another training: train.0.stride 1 -> 2;" in error_line(capsys)
     assert run(clips, clips / "a") == 2
     assert "no training's folder" in error_line(capsys)
     assert run(clips, clips) == 2

@@ -110,7 +110,7 @@ def test_compacting_keeps_what_is_given(output):
 def test_another_identity_is_refused_and_named(output):
     fill(output)
     LabelOutput.open(output.folder, dict(IDENTITY), False)
-    with pytest.raises(UserError, match=r'method "motion" -> "paper".*--overwrite'):
+    with pytest.raises(UserError, match=r"method motion -> paper.*--overwrite"):
         LabelOutput.open(output.folder, {**IDENTITY, "method": "paper"}, False)
     with pytest.raises(UserError, match="extra null -> 3"):
         LabelOutput(output.folder).check({**IDENTITY, "extra": 3}, False)

@@ -24,6 +24,7 @@ from seglift.base.files import read_json, remove_leftovers, write_bytes, write_j
 from seglift.labels.writing import encode_png
 from seglift.propagation.provenance import PROVENANCE_NAMES
 from seglift.workflows.outputs.lock import LOCK_NAME
+from seglift.workflows.recipes.differences import differences
 
 FOLDERS = ("labels", "confidence", "provenance")
 INSTANCES = "instances"
@@ -145,14 +146,11 @@ class LabelOutput:
         if overwrite or not self._anything_done():
             return
         found = read_json(marker)
-        different = [
-            f"{NAMES.get(key, key)} {_short(found.get(key))} -> {_short(value)}"
-            for key, value in identity.items()
-            if found.get(key) != value
-        ]
+        before, after = ({NAMES.get(key, key): values.get(key) for key in identity} for values in (found, identity))
+        different = differences(before, after)
         if different:
             raise UserError(
-                f"{self.folder} holds labels made otherwise ({'; '.join(different)}); "
+                f"{self.folder} holds labels made otherwise ({different}); "
                 "run with the old options, choose another --out, or start anew with --overwrite"
             )
 
@@ -273,8 +271,3 @@ def _ends_line(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:18]}...{text[-18:]}"

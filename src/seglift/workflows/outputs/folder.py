@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from seglift.base.errors import UserError
 from seglift.base.files import TEMPORARY_SUFFIX, read_json, remove_leftovers, write_json
 from seglift.workflows.outputs.journal import Journal
+from seglift.workflows.recipes.differences import differences
 
 RUN_NAME, TIMING_NAME, JOURNAL_NAME = "run.json", "timing.json", "journal.jsonl"
 
@@ -84,14 +84,10 @@ class OutputFolder:
                 f"{self.folder} holds other files than those of seglift {kind.command}; choose another --out"
             )
         before = found.get("identity", {})
-        different = [
-            f"{name} {json.dumps(before.get(name))[:40]} -> {json.dumps(value)[:40]}"
-            for name, value in self.identity.items()
-            if before.get(name) != value
-        ]
+        different = differences({name: before.get(name) for name in self.identity}, self.identity)
         if different and not overwrite and any(self.journal.entries()):
             raise UserError(
-                f"{self.folder} holds {kind.results} made otherwise ({'; '.join(different)}); "
+                f"{self.folder} holds {kind.results} made otherwise ({different}); "
                 "run with the old options, choose another --out, or start anew with --overwrite"
             )
 

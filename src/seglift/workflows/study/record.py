@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, read_json, write_json
+from seglift.workflows.recipes.differences import differences
 from seglift.workflows.recipes.overrides import check_roots
 from seglift.workflows.study.recipe import Policy, StudyRecipe, read_study
 from seglift.workflows.study.runs import Run, runs_of
@@ -39,9 +41,10 @@ def write_record(out: Path, study: StudyRecipe, policies: Mapping[str, Policy]) 
     Raises:
         UserError: ``out`` cannot be written.
     """
+    before = _read(out)
     recipes = {name: policy.values for name, policy in policies.items()}
-    record = {"policies": _known(out) | _meanings(policies), "recipes": recipes, "metrics": list(study.metrics)}
-    write_json(out / RECORD, record)
+    told = {"policies": before["policies"] | _meanings(policies), "recipes": before["recipes"] | recipes}
+    write_json(out / RECORD, {**told, "metrics": list(study.metrics)})
 
 
 def _check_record(out: Path, policies: Mapping[str, Policy]) -> None:
@@ -50,19 +53,21 @@ def _check_record(out: Path, policies: Mapping[str, Policy]) -> None:
     Raises:
         UserError: ``out`` holds runs of one of the policies with another recipe.
     """
-    known = _known(out)
-    changed = [name for name, meaning in _meanings(policies).items() if known.get(name, meaning) != meaning]
-    if changed:
-        raise UserError(
-            f"{out} holds runs of the policy {changed[0]} with another meaning (the recipe changed since);"
-            " rename the policy or choose another --out"
-        )
+    record = _read(out)
+    known, recipes = record["policies"], record["recipes"]
+    for name, meaning in _meanings(policies).items():
+        if known.get(name, meaning) != meaning:
+            told = differences(recipes[name], policies[name].values) if name in recipes else "the recipe changed since"
+            raise UserError(
+                f"{out} holds runs of the policy {name} with another meaning ({told}); rename the policy or choose"
+                " another --out"
+            )
 
 
-def _known(out: Path) -> dict[str, str]:
-    """What the policies of earlier calls meant, by name."""
-    known: dict[str, str] = read_json(out / RECORD)["policies"] if (out / RECORD).is_file() else {}
-    return known
+def _read(out: Path) -> dict[str, dict[str, Any]]:
+    """The record of earlier calls: fingerprints and recipes of policies, by name; empty where there was none."""
+    found: dict[str, Any] = read_json(out / RECORD) if (out / RECORD).is_file() else {}
+    return {"policies": found.get("policies", {}), "recipes": found.get("recipes", {})}
 
 
 def _meanings(policies: Mapping[str, Policy]) -> dict[str, str]:

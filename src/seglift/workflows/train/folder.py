@@ -17,6 +17,7 @@ from seglift.training.loop.fit_config import RESULT_FREE
 from seglift.training.loop.log import EVENTS_FOLDER, METRICS_NAME
 from seglift.training.loop.run_files import LAST_NAME, SNAPSHOT_NAME
 from seglift.workflows.outputs.lock import LOCK_NAME
+from seglift.workflows.recipes.differences import differences
 from seglift.workflows.recipes.recipe import read_yaml
 
 RECIPE, RUN, SCORES, CURVES, SKIPPED = "recipe.yaml", "run.json", "scores.json", "curves.png", "skipped.txt"
@@ -26,11 +27,8 @@ INDEX, RETURNS = "class_index", "returns"
 """Folders of what is kept for later calls: class indices, and labels that came back to labelled frames."""
 PRODUCTS = (WEIGHTS_NAME, LAST_NAME, SNAPSHOT_NAME, METRICS_NAME, RECIPE, RUN, SCORES, CURVES, SKIPPED, TAU)
 """Files of a training."""
-DATA = ("train", "val", "test", "mix_from")
 LATER = ("classes", "mix_from", "images")
 """Names that recipes have come to know and that say nothing where they are empty: what was begun without goes on."""
-SHOWN, LENGTH = 3, 40
-"""How many differences are told, and with how many characters of a value."""
 
 
 def check_own(out: Path, roots: Iterable[Path]) -> None:
@@ -56,24 +54,19 @@ def check_own(out: Path, roots: Iterable[Path]) -> None:
         )
 
 
-def differences(out: Path, values: Mapping[str, Any]) -> str:
-    """What differs between the training in ``out`` and a recipe, for a person: ``fit.steps 10 -> 12, the data``.
+def told_differences(out: Path, values: Mapping[str, Any]) -> str:
+    """What differs between the training in ``out`` and a recipe, for a person: ``fit.steps 10 -> 12``, or the data.
 
     Args:
         out: folder of a training.
         values: the recipe as plain values, every default spelt out.
     """
     try:
-        known = _flat(read_yaml(out / RECIPE))
+        known = _shaping(read_yaml(out / RECIPE))
     except UserError:
         return f"see {RECIPE} there"
-    wanted = _flat(values)
-    names = [name for name in dict.fromkeys([*wanted, *known]) if known.get(name) != wanted.get(name)]
-    said = [f"{name} {_shown(known.get(name))} -> {_shown(wanted.get(name))}" for name in names if name not in DATA]
-    if any(name in DATA for name in names) or not said:
-        said.append("the data")  # an equal recipe differs in the images that its folders hold
-    more = len(said) - SHOWN
-    return ", ".join(said[:SHOWN]) + (f" and {more} more, see {RECIPE} there" if more > 0 else "")
+    # An equal recipe differs in the images that its folders hold.
+    return differences(known, _shaping(values), f"{RECIPE} there") or "the data"
 
 
 def steps_done(out: Path) -> int | None:
@@ -94,19 +87,11 @@ def _is_training(out: Path) -> bool:
     return isinstance(record, dict) and "meaning" in record
 
 
-def _flat(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:
-    """Values by dotted name, but for those that shape no weights; each part of the data as a whole, without folders."""
-    found: dict[str, Any] = {}
-    for key, value in values.items():
-        name = above + str(key)
-        if key in LATER and not value:
-            continue
-        if name in DATA:
-            found[name] = without_roots(value)
-        elif isinstance(value, Mapping) and value:
-            found |= _flat(value, f"{name}.")
-        elif not (above == "fit." and key in RESULT_FREE):
-            found[name] = value
+def _shaping(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values without those that shape no weights, and without folders."""
+    found: dict[str, Any] = without_roots(values)
+    if isinstance(fit := found.get("fit"), Mapping):
+        found["fit"] = {name: value for name, value in fit.items() if name not in RESULT_FREE}
     return found
 
 
@@ -116,8 +101,3 @@ def without_roots(values: Any) -> Any:
         told = {name: value for name, value in values.items() if name != "root" and (value or name not in LATER)}
         return {name: without_roots(value) for name, value in told.items()}
     return [without_roots(value) for value in values] if isinstance(values, list | tuple) else values
-
-
-def _shown(value: Any) -> str:
-    text = "null" if value is None else str(value)
-    return text if len(text) <= LENGTH else f"{text[:LENGTH]}..."

@@ -28,8 +28,8 @@ from seglift.workflows.train.folder import (
     RUN,
     SKIPPED,
     check_own,
-    differences,
     steps_done,
+    told_differences,
     without_roots,
 )
 
@@ -74,10 +74,8 @@ def check_folder(training: TrainingRecord, out: Path) -> None:
     """
     record = out / RUN
     if _begun(out) and record.is_file() and read_json(record).get("meaning") != _meaning(training):
-        raise UserError(
-            f"{out} holds another training: {differences(out, plain_values(training.recipe))}; choose another --out, or"
-            " --overwrite"
-        )
+        told = told_differences(out, plain_values(training.recipe))
+        raise UserError(f"{out} holds another training: {told}; choose another --out, or --overwrite")
 
 
 def check_place(training: TrainingRecord, out: Path) -> None:
