@@ -12,8 +12,8 @@ SPACE = "name: two\nignore: 255\nclasses:\n- {id: 0, name: floor}\n- {id: 5, nam
 
 
 @pytest.fixture
-def draw(tmp_path):
-    """Draws from 20 images for a seed, by a recipe with changes; gives the names by use."""
+def drawn(tmp_path):
+    """Draws from 20 images for a seed, by a recipe with changes."""
     for name in ("real", "synthetic", "more"):
         root = tmp_path / name
         for kind, array in (("images", np.zeros((4, 6, 3), np.uint8)), ("labels", np.zeros((4, 6), np.uint8))):
@@ -22,7 +22,7 @@ def draw(tmp_path):
                 Image.fromarray(array).save(root / kind / "train" / f"{number:02d}.png")
         (root / "space.yaml").write_text(SPACE)
 
-    def draw(seed=0, **sources):
+    def drawn(seed=0, **sources):
         values = {
             "model": {},
             "test": {"dataset": "folder", "name": "real", "split": "train"},
@@ -31,9 +31,19 @@ def draw(tmp_path):
         }
         recipe = parse_rounds(values, "recipe")
         names = {source.called for source in recipe.sources}
-        data = open_sources(recipe, {name: tmp_path / name for name in names}).draw(seed)
+        return open_sources(recipe, {name: tmp_path / name for name in names}).draw(seed)
+
+    return drawn
+
+
+@pytest.fixture
+def draw(drawn):
+    """Gives the names of what is drawn by use."""
+
+    def draw(seed=0, **sources):
+        data = drawn(seed, **sources)
         by_use = ((use, getattr(data, use)) for use in ("coarse", "fine", "synthetic"))
-        return {use: [{item.name for item in drawn.items} for drawn in found] for use, found in by_use}
+        return {use: [{item.name for item in one.items} for one in found] for use, found in by_use}
 
     return draw
 
@@ -64,3 +74,19 @@ def test_as_many_synthetic_images_as_coarse_labels_shared_among_the_sources(draw
 def test_a_budget_beyond_the_data(draw):
     with pytest.raises(UserError, match="count 21 of real is 21 of its 20 labelled images, expected 1 to 20"):
         draw(coarse=[{"name": "real", "count": 21}])
+
+
+def test_fewer_coarse_labels_than_synthetic_sources(draw):
+    with pytest.raises(UserError, match="more is to give as many images as its part of the coarse labels, 0 of its 20"):
+        draw(coarse=[{"name": "real", "count": 1}], synthetic=[{"name": "synthetic"}, {"name": "more"}])
+
+
+def test_images_with_both_labels_are_counted_however_their_sources_are_told(drawn):
+    coarse = [{"name": "real", "count": 12}]
+    for fine, overlaps in (
+        ({"name": "real", "count": 8}, 0),
+        ({"name": "real", "count": 11}, 3),
+        ({"name": "real", "count": 11, "options": {"confidence": False}}, 3),
+        ({"name": "synthetic"}, 0),
+    ):
+        assert drawn(coarse=coarse, fine=[fine]).overlaps() == overlaps

@@ -14,7 +14,7 @@ from seglift.base.progress import say
 from seglift.datasets.balanced_choice import uniform_choice
 from seglift.datasets.catalogue import open_dataset
 from seglift.datasets.coarsen import check_coarsenable
-from seglift.datasets.dataset import Dataset, Item
+from seglift.datasets.dataset import Dataset, ImageFile, Item
 from seglift.datasets.image_list import find_listed
 from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
 from seglift.labels.space_file import space_to_data
@@ -57,11 +57,6 @@ class OpenedSource:
     def simulate(self) -> float | None:
         """Share of labelled pixels that its labels are coarsened to; None: not at all."""
         return self.source.simulate if isinstance(self.source, CoarseSource) else None
-
-    @property
-    def place(self) -> tuple[object, ...]:
-        """The same for sources of the same images."""
-        return self.given.name, self.given.root.resolve(), self.given.split, *sorted(self.source.options.items())
 
 
 @dataclass(frozen=True)
@@ -109,9 +104,9 @@ class CoarseData:
         return any(not drawn.whole for drawn in self.synthetic)
 
     def overlaps(self) -> int:
-        """Images of which both the coarse and the fine label are used."""
-        fine = {(*drawn.opened.place, item.name) for drawn in self.fine for item in drawn.items}
-        return sum((*drawn.opened.place, item.name) in fine for drawn in self.coarse for item in drawn.items)
+        """Images of which both the coarse and the fine label are used, whatever source they are of."""
+        fine = {_image_place(item) for drawn in self.fine for item in drawn.items}
+        return sum(_image_place(item) in fine for drawn in self.coarse for item in drawn.items)
 
 
 @dataclass(frozen=True)
@@ -147,6 +142,11 @@ class Sources:
         default = {one.name: len(part) for one, part in zip(free, parts, strict=False)}
         synthetic = tuple(_draw(one, seed, default.get(one.name)) for one in by_use[SYNTHETIC])
         return CoarseData(coarse, fine, synthetic)
+
+
+def _image_place(item: Item) -> str:
+    """The same for items of one image."""
+    return str(item.image.path.resolve() if isinstance(item.image, ImageFile) else item.image)
 
 
 def fingerprint_items(items: Iterable[Item]) -> str:
@@ -255,11 +255,15 @@ def _draw(opened: OpenedSource, seed: int, default: int | None = None) -> Drawn:
     order = _order(opened, seed)
     budget = _budget(source, len(order), default)
     if budget < 1 or budget > len(order):
-        asked = f"count {source.count}" if source.share is None else f"share {source.share:g}"
         of = "labelled images" if source.images is None else "listed images"
-        raise UserError(
-            f"{asked} of {source.called} is {budget} of its {len(order)} {of}, expected 1 to {len(order)}; change it"
-        )
+        few = f"{budget} of its {len(order)} {of}, expected 1 to {len(order)}"
+        if source.share is None and source.count is None:
+            raise UserError(
+                f"{source.called} is to give as many images as its part of the coarse labels, {few}; give it a count,"
+                " or drop it"
+            )
+        asked = f"count {source.count}" if source.share is None else f"share {source.share:g}"
+        raise UserError(f"{asked} of {source.called} is {few}; change it")
     return Drawn(opened, tuple(labelled[number] for number in sorted(order[:budget])), budget == len(labelled))
 
 
