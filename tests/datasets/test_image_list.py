@@ -18,6 +18,8 @@ def test_names_and_files_in_the_order_of_the_list(tmp_path: Path) -> None:
     assert names == ("b/3", "a 2", "town/a_1.png")
     assert find_listed(names, ITEMS, "town") == [2, 1, 0]
     assert find_listed([], ITEMS, "town") == []
+    path.write_text("a_1\r\na 2\r\n", encoding="utf-8-sig", newline="")  # as Windows writes it
+    assert read_image_list(path) == ("a_1", "a 2")
 
 
 def test_what_cannot_be_used(tmp_path: Path) -> None:

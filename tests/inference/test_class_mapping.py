@@ -19,6 +19,8 @@ def test_spellings() -> None:
     assert (
         normalise_name("SignSymbol") == normalise_name("sign_symbol") == normalise_name("Sign-Symbol") == "sign symbol"
     )
+    assert normalise_name("SUVPickupTruck") == normalise_name("SUV pickup truck") == "suv pickup truck"
+    assert normalise_name("LaneMkgsDriv") == "lane mkgs driv" and normalise_name("CAR") == "car"
     assert spellings("road, route") == ("road route", "road", "route")
 
 
@@ -64,6 +66,12 @@ def test_the_same_classes_pass_through_untouched() -> None:
 def test_cityscapes_names_cover_camvid() -> None:
     mapping = map_classes(get_space("cityscapes").train_names, get_space("camvid11"), "m")
     assert mapping.unmapped_space == ()
+
+
+def test_vans_of_camvid_are_cars() -> None:
+    names, cars = get_space("camvid32").train_names, get_space("cityscapes").train_names.index("car")
+    mapping = map_classes(names, get_space("cityscapes"), "m")
+    assert [names[channel] for channel in mapping.channels[cars]] == ["Car", "SUVPickupTruck"]
 
 
 @pytest.mark.parametrize("name", sorted(BUILTIN_SPACES))

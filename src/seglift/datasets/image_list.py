@@ -13,13 +13,13 @@ NAMED = 3
 
 
 def read_image_list(path: Path) -> tuple[str, ...]:
-    """The lines of a text file that are not empty.
+    """The lines of a text file in UTF-8 that are not empty, without the spaces around them.
 
     Raises:
         UserError: it cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"cannot read the list of images {path} ({reason}); give a text file") from error

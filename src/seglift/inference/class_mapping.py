@@ -13,6 +13,7 @@ from seglift.base.errors import UserError
 from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
 
 MISSING_LOGIT = -1e4
+"""Of a class that the model does not know."""
 
 ALIASES: tuple[frozenset[str], ...] = (
     frozenset({"road", "street", "roadway", "driveable area", "drivable area"}),
@@ -35,8 +36,11 @@ ALIASES: tuple[frozenset[str], ...] = (
 
 
 def normalise_name(name: str) -> str:
-    """Lower case, words apart by one space: ``SignSymbol``, ``sign_symbol`` and ``Sign-symbol`` become one."""
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    """Lower case, words apart by one space: ``SignSymbol``, ``sign_symbol`` and ``Sign-symbol`` become one.
+
+    So are the words of ``SUVPickupTruck``.
+    """
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", " ", name)
     return " ".join(re.findall(r"[a-z0-9]+", apart.lower()))
 
 
@@ -80,7 +84,7 @@ class ClassMapping:
         return result
 
     def describe(self) -> str | None:
-        """One line about what is unmapped, or None where all is."""
+        """One line about what is unmapped, or None where nothing is."""
         parts = []
         if self.unmapped_space:
             parts.append(f"the model does not know: {', '.join(self.unmapped_space)}")
