@@ -80,6 +80,8 @@ def test_ties_are_decided_by_the_seed() -> None:
     presence = np.eye(6, dtype=bool)
     firsts = {int(balanced_choice(presence, [], [1], seed)[0][0]) for seed in range(40)}
     assert firsts == set(range(6))
+    alike = np.ones((6, 1), bool)
+    assert {int(balanced_choice(alike, [], [1], seed)[0][0]) for seed in range(40)} == set(range(6))
     orders = {tuple(uniform_choice(6, [], [6], seed)[0].tolist()) for seed in range(40)}
     assert len(orders) > 30
 

@@ -87,10 +87,29 @@ def test_specks_of_void_are_overlooked_but_not_other_holes() -> None:
     label = square()
     label[100, 100] = STATIC
     label[100, 1100] = SKY
+    label[620, 640] = EGO
     coarse = coarsen(label, CITY, 1)
     around = coarse[95:106, 95:106]
     assert (around == ROAD).sum() == 11 * 11 - 1 and around[5, 5] == CITY.unknown_index
     assert not (coarse[95:106, 1095:1106] == ROAD).any()
+    assert not (coarse[615:626, 635:646] == ROAD).any()
+
+
+def test_what_touches_at_a_corner_is_one_part() -> None:
+    label = np.full((720, 1280), ROAD, np.uint8)
+    label[160:360, 300:500] = label[360:560, 500:700] = CAR
+    coarse = coarsen(label, CITY, 0.05)
+    margin = 14  # of 0.05 * sqrt(2 * 200 ** 2) = 14.1; of one square alone it would be 10
+    assert (coarse[160 + margin + 1 : 300, 400] == CAR).all() and not (coarse[: 160 + margin, 400] == CAR).any()
+
+
+def test_outlines_have_few_corners() -> None:
+    """The notches of a square's edge are within 1 % of the outline's length: a few straight lines pass over them."""
+    label = square()
+    for left in range(500, 700, 20):
+        label[260:264, left : left + 10] = ROAD
+    tops = (coarsen(label, CITY, 0.01) == CAR)[:, 530:670].argmax(0)
+    assert np.count_nonzero(np.diff(tops)) < 7  # one for each end of a notch would be 14
 
 
 def test_polygons_on_streets(street: np.ndarray) -> None:

@@ -42,6 +42,7 @@ def test_views_that_agree_and_are_sure_are_accepted():
     assert found.accepted.all() and (found.labels == 0).all()
     torch.testing.assert_close(found.probability, torch.full((1, 2, 2), probability))
     assert not agree([sure.view(1, 2, 1, 1)], confidence=probability + 1e-4).accepted.any()
+    assert not agree([torch.zeros(1, 2, 1, 1)], confidence=0.5).accepted.any()  # as sure is not surer
 
 
 def test_one_view_that_differs_rejects_however_sure_the_mean_is():
@@ -49,6 +50,7 @@ def test_one_view_that_differs_rejects_however_sure_the_mean_is():
     found = agree([most, most, other])
     assert found.labels.item() == 0 and found.probability.item() > 0.99 and not found.accepted.item()
     assert not agree([other, most, most]).accepted.item()
+    assert not agree([most, other, most]).accepted.item()
 
 
 def test_the_mean_of_logits_decides_not_that_of_probabilities():

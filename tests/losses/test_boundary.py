@@ -75,9 +75,14 @@ def test_a_boundary_off_by_one_pixel_by_hand() -> None:
     assert one_sided(certain(halves(at=6), 2), halves(at=4), generator=seeded()).item() == pytest.approx(0.5, abs=1e-5)
 
 
-def test_the_definition() -> None:
+@pytest.mark.parametrize("sure", [1, 15])
+def test_the_definition(sure: int) -> None:
+    """Where predictions are sure, many change by less than a boundary has to."""
     logits, target = example()
+    logits *= sure
     soft = gumbel_softmax(logits, 0.5, seeded(7))
+    norms = np.stack([np.hypot(*np.gradient(plane)) for plane in soft.flatten(0, 1).numpy()])
+    assert ((norms < 1e-8).mean() > 0.02) == (sure > 1)
     loss = BoundaryLoss()(logits, target, generator=seeded(7))
     assert loss.item() == pytest.approx(by_numpy(soft.numpy(), target.numpy()), abs=1e-5)
 

@@ -72,6 +72,14 @@ def test_batches_hold_mixed_views_behind_the_drawn_ones() -> None:
             assert torch.equal(label[same], view.label[same]) and not same.all()
 
 
+def test_each_view_is_mixed_or_not_by_a_draw_of_its_own() -> None:
+    here = task()
+    batches = [here.batch(0, step, Part()) for step in range(8)]
+    mixed = sum(len(batch["image"]) - RECIPE.batch for batch in batches)
+    real = sum(RECIPE.batch - int(batch["synthetic"].sum()) for batch in batches)
+    assert 0.2 * real < mixed < 0.8 * real
+
+
 def test_synthetic_views_alone_get_the_colours_of_real_ones() -> None:
     dark = [replace(sample, image=sample.image // 4) for sample in SAMPLES[:2]]
 

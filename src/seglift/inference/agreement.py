@@ -15,6 +15,7 @@ from seglift.base.errors import UserError
 from seglift.inference.settings import InferenceSettings
 
 CONFIDENCE = 0.9
+"""Of Das et al.: what the probability of a pseudo-label has to exceed, 0..1."""
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,8 @@ class BoundaryLoss:
     where T and G are the norms of the x and y differences of each class map by itself, of the one-hot labels and of a
     Gumbel-softmax sample of the prediction. A boundary is a pixel of a class map with a norm above 1e-8 that is
     farther than 1 pixel from ignored ones; the means are over those of all images that take part, together, and 0
-    where there are none. A sample that is one-hot and right has the loss 0.
+    where there are none. A sample that is one-hot and right has the loss 0. The paper does not say that means are
+    taken, whether the norm runs over classes, too, and what becomes of pixels beside ignored ones; that is ours.
 
     Raises:
         UserError: impossible values.

@@ -150,7 +150,8 @@ def test_more_rounds_and_seeds_may_follow_another_recipe_is_refused(write, coars
 
 def test_changed_data_are_made_anew_and_nothing_else(write, town, words, tmp_path, capsys):
     own, out = shutil.copytree(town, tmp_path / "own"), tmp_path / "out"
-    recipe = write(coarse=[{"dataset": "folder", "name": "own"}], rounds=2, start_from_previous=False)
+    fine = {"fine": [{**TOWN, "count": 2}], "fine_tune": {"steps": 2}}
+    recipe = write(coarse=[{"dataset": "folder", "name": "own"}], rounds=2, start_from_previous=False, **fine)
     given = words(recipe, out, "--root", f"own={own}")
     assert main(given) == 0
     synthetic = stamps(out / "seed_0" / "synthetic")
@@ -162,7 +163,8 @@ def test_changed_data_are_made_anew_and_nothing_else(write, town, words, tmp_pat
     capsys.readouterr()
     assert main(given) == 0
     said = capsys.readouterr().err
-    assert said.count("(its inputs changed, anew)") == 3  # both trainings, and all filled labels: of a new network
+    # All trainings, the last of which goes on from a new network, and all filled labels: of a new network.
+    assert said.count("(its inputs changed, anew)") == 4
     assert stamps(out / "seed_0" / "synthetic") == synthetic
     after = stamps(out / "seed_0" / "round_1" / "filled")
     assert after.keys() == filled.keys() and not set(after.values()) & set(filled.values())

@@ -71,6 +71,17 @@ def test_nothing_is_made_twice(town: Dataset, tmp_path: Path, counted: list[floa
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
 
 
+@pytest.mark.parametrize("kind", ["images", "labels"])
+def test_a_file_that_is_gone_is_made_again(town: Dataset, tmp_path: Path, counted: list[float], kind: str) -> None:
+    write_coarse_labels(tmp_path, town, CONFIG, quiet=True)
+    gone = next(path for path in sorted((tmp_path / kind).rglob("*")) if path.is_file())
+    content = gone.read_bytes()
+    gone.unlink()
+    counted.clear()
+    write_coarse_labels(tmp_path, town, CONFIG, quiet=True)
+    assert len(counted) == 1 and gone.read_bytes() == content
+
+
 def test_an_interrupted_call_goes_on(
     town: Dataset, tmp_path: Path, counted: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
