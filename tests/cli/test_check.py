@@ -65,7 +65,7 @@ def test_a_good_dataset(run, root, tmp_path):
 
 def test_only_the_named_splits(run, root):
     out = run("check", "folder", "--root", root, "--split", "val").done().out
-    assert "folder val: 1 images" in out and "train:" not in out
+    assert "folder val: 1 image," in out and "train:" not in out
     error = run("check", "folder", "--root", root, "--split", "val", "test").error
     assert "is 'test', one of train, val is expected" in error
 
@@ -86,14 +86,14 @@ def test_everything_that_may_be_wrong(run, root, save, tmp_path):
     ran = run("check", "folder", "--root", root, "--json", tmp_path / "c.json")
     for told in (
         "1.png is a damaged PNG (truncated)", "3.png is empty", "4.png is no image",
-        "0.png is 6x3, its image is 6x4", "unknown id: 77: 8 px in 2 files, first ", "unknown id: 200: 6 px in 1 files",
-        "labels of", "without image left out: a/9",
+        "0.png is 6x3, its image is 6x4", "unknown id: 77: 8 px in 2 files, first ", "unknown id: 200: 6 px in 1 file,",
+        "label of", "without image left out: a/9",
     ):  # fmt: skip
         assert told in ran.out, told
-    assert "folder val: 1 images" in ran.out
+    assert "folder val: 1 image," in ran.out
     assert complaint(ran).endswith(
         "train has unreadable files: 3, files of another size than their image or clip: 1, unknown ids: 2, "
-        f"1 labels of {root} without image left out; correct or remove the files that are listed above"
+        f"1 label of {root} without image left out; correct or remove the files that are listed above"
     )
     train = json.loads((tmp_path / "c.json").read_text())["splits"]["train"]
     assert train["unknown_ids"]["77"] == {"pixels": 8, "files": 2, "first": str(labels / "2.png")}
@@ -109,7 +109,7 @@ def test_known_flaws_are_told_and_do_not_fail_the_check(run, tmp_path, save):
         save(tmp_path / f"labels/{name}.png", np.full((HEIGHT, WIDTH), 7, np.uint8))
     words = ("check", "gta5", "--root", tmp_path, "--json", tmp_path / "c.json")
     out = run(*words).done().out
-    assert "note: 1 images of GTA-5 whose label has another size left out: 00002" in out and "problems: none" in out
+    assert "note: 1 image of GTA-5 whose label has another size left out: 00002" in out and "problems: none" in out
     train = json.loads((tmp_path / "c.json").read_text())["splits"]["train"]
     assert len(train["notes"]) == 1 and train["left_out"] == []
     (tmp_path / "labels/00001.png").rename(tmp_path / "labels/00003.png")
@@ -139,7 +139,7 @@ def test_splits_that_are_not_there_are_named(run, tmp_path, save):
         array = np.full((4, 8, 3) if kind == "leftImg8bit" else (4, 8), 7, np.uint8)
         save(tmp_path / kind / "val/lindau" / f"lindau_000000_000019_{end}.png", array)
     ran = run("check", "cityscapes", "--root", tmp_path).done()
-    assert "cityscapes val: 1 images" in ran.out and "cityscapes train: not opened: " in ran.out
+    assert "cityscapes val: 1 image," in ran.out and "cityscapes train: not opened: " in ran.out
     assert row(ran.out, "road") == [["7", "0", "100.000", "1"]] and "never labelled: sidewalk, building" in ran.out
     assert "leftImg8bit/train" in run("check", "cityscapes", "--root", tmp_path, "--split", "train").error
 
@@ -158,7 +158,7 @@ def test_options(run, tmp_path, save):
     # Ids that are wrong are counted below a change of classes, too, though such a label has no share in the histogram.
     save(tmp_path / "LabeledApproved_full/Seq05VD_f00000_L.png", np.full((2, 2), 77, np.uint8))
     ran = run(*words)
-    assert "unknown id: 77: 4 px in 1 files" in ran.out and "unknown ids: 1" in complaint(ran)
+    assert "unknown id: 77: 4 px in 1 file," in ran.out and "unknown ids: 1" in complaint(ran)
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_between_wants_no_prediction_elsewhere(run, clip, noisy, score):
     same(found, count(pairs(clip, noisy, [1, 2, 3])))
     (noisy / "f002.png").unlink()
     words = ("score", noisy, clip.truth, "--space", "cityscapes", "--keyframes", clip.keyframes)
-    assert "1 labels of" in run(*words, "--between").error
+    assert "1 label of" in run(*words, "--between").error
     assert "3 labels of" in run(*words).error
 
 

@@ -171,7 +171,7 @@ def test_estimated_miou(clip, out, score):
     write(out.parent, lines)
     found, printed = score(out)
     assert found["estimated_miou"]["frames"] == 1 and found["estimated_miou"]["correlation"] is None
-    assert "correlation absent (1 frames" in printed
+    assert "correlation absent (1 frame " in printed
 
 
 def test_by_label_itself(clip, label, score, tmp_path):

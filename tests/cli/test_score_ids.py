@@ -56,7 +56,7 @@ def test_frames_of_a_clip(clip, score):
     found, ran = score()
     assert found["id_switches"] == {"count": 2, "objects": 1, "matches": 5, "frames": 5, "by_class": {"car": 2}}
     assert found["panoptic"]["pq"] == 1.0
-    assert "id switches: 2 (1 objects, matched 5 times in 5 frames)" in ran.out
+    assert "id switches: 2 (1 object, matched 5 times in 5 frames)" in ran.out
 
 
 def test_keyframes_say_that_it_is_a_clip_and_are_left_out(clip, score):

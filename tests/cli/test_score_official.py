@@ -131,7 +131,7 @@ def test_trees_with_equal_stems_are_matched_by_folder(run, save, tmp_path):
     assert found["frames"] == 2 and found["miou"] == 1.0
     (tmp_path / "found/b/000000.png").rename(tmp_path / "found/b/000001.png")
     error = run("score", tmp_path / "found", tmp_path / "truth", "--space", "cityscapes").error
-    assert error.startswith("1 labels") and "b/000000.png" in error
+    assert error.startswith("1 label of") and "b/000000.png" in error
     keys = tmp_path / "found/a"
     error = run("score", tmp_path / "found", tmp_path / "found", "--space", "cityscapes", "--keyframes", keys).error
     assert "several folders" in error

@@ -48,7 +48,7 @@ def test_bitmasks_are_instances(tmp_path: Path) -> None:
     dataset = open_bdd100k(tmp_path)
     assert [item.instances is not None for item in dataset.items] == [True, False]
     assert dataset.instance_encoding is None
-    assert dataset.notes == ("the instance files of 1 images are in an encoding that is not read here",)
+    assert dataset.notes == ("the instance files of 1 image are in an encoding that is not read here",)
     assert dataset.problems == ()
 
 
@@ -59,7 +59,7 @@ def test_missing_labels_wrong_root_and_test_split(tmp_path: Path) -> None:
         open_bdd100k(tmp_path, "validation")
     make(tmp_path, "old", "train", ("a", "b"))
     (tmp_path / "seg/labels/train/b_train_id.png").unlink()
-    assert open_bdd100k(tmp_path).problems[0].startswith("1 images")
+    assert open_bdd100k(tmp_path).problems[0].startswith("1 image of")
     save(tmp_path / "seg/images/test/t.jpg", np.zeros((8, 16, 3), np.uint8))
     assert [item.label for item in open_bdd100k(tmp_path, "test").items] == [None]
     (tmp_path / "seg/images/test/t.jpg").unlink()

@@ -70,7 +70,7 @@ def test_segnet_inside_another_folder_and_with_a_list(segnet, tmp_path):
     (segnet / "train.txt").write_text(line + "\n/SegNet/CamVid/train/0001TP_000001.png x\n")
     dataset = open_camvid(segnet)
     assert names(dataset) == ["0016E5_00390"]
-    assert dataset.problems == ("1 listed stills of CamVid train are not there: 0001TP_000001",)
+    assert dataset.problems == ("1 listed still of CamVid train not there: 0001TP_000001",)
     outer = tmp_path.parent / "outer"
     outer.mkdir()
     (outer / "CamVid").symlink_to(segnet)

@@ -78,8 +78,8 @@ def test_what_stands_alone_is_a_problem(tmp_path: Path) -> None:
     dataset = open_cityscapes(tmp_path)
     assert len(dataset) == 1
     assert len(dataset.problems) == 2
-    assert "1 images" in dataset.problems[0] and "aachen_000001_000019" in dataset.problems[0]
-    assert "1 labels" in dataset.problems[1] and "bochum_000001_000019" in dataset.problems[1]
+    assert "1 image of" in dataset.problems[0] and "aachen_000001_000019" in dataset.problems[0]
+    assert "1 label of" in dataset.problems[1] and "bochum_000001_000019" in dataset.problems[1]
 
 
 def test_wrong_roots(tmp_path: Path) -> None:

@@ -83,13 +83,13 @@ def test_pairs_in_natural_order_with_a_line_for_what_stands_alone() -> None:
     assert pairing.keys == ("f9", "f10")
     assert pairing.problems == (
         "4 images of Set without label left out: f1, f2, f3, ...",
-        "1 labels of Set without image left out: f99",
+        "1 label of Set without image left out: f99",
     )
     assert pair_files(images, images, "Set").problems == ()
 
 
 def test_no_pair_names_both_sides() -> None:
-    with pytest.raises(UserError, match=r"1 images \(such as i/a.png\) and 1 labels \(such as l/b.png\)"):
+    with pytest.raises(UserError, match=r"1 image \(such as i/a.png\) and 1 label \(such as l/b.png\)"):
         pair_files({"a": Path("i/a.png")}, {"b": Path("l/b.png")}, "Set")
     with pytest.raises(UserError, match="no labels"):
         pair_files({"a": Path("i/a.png")}, {}, "Set")
@@ -103,4 +103,4 @@ def test_choices_names_and_notes() -> None:
     with pytest.raises(UserError, match="two images called b"):
         check_unique(["a", "b", "b"], "Set")
     check_unique(["a", "b"], "Set")
-    assert count_note([], "left out") is None
+    assert count_note([], "image", "left out") is None

@@ -62,7 +62,7 @@ def test_labels_without_image_are_counted(root):
     save(root / "labels" / "train" / "a" / "f3.png", 5, color=False)
     opened = open_folder(root)
     assert opened.notes == () and opened.instance_encoding == "cityscapes"
-    assert opened.problems == (f"1 labels of {root} without image left out: a/f3",)
+    assert opened.problems == (f"1 label of {root} without image left out: a/f3",)
 
 
 def test_a_space_by_name(root):

@@ -44,7 +44,7 @@ def test_unequal_sizes_are_left_out_and_counted(tmp_path: Path) -> None:
         add(tmp_path, number, size=(8, 16) if number != 3 else (9, 16))
     dataset = open_gta5(tmp_path)
     assert [item.name for item in dataset.items] == ["00001", "00002", "00004"]
-    assert dataset.notes == ("1 images of GTA-5 whose label has another size left out: 00003",)
+    assert dataset.notes == ("1 image of GTA-5 whose label has another size left out: 00003",)
     assert dataset.problems == ()
     assert len(open_gta5(tmp_path, check_sizes=False)) == 4
     (tmp_path / "labels/00001.png").write_bytes(b"no picture")

@@ -147,7 +147,7 @@ def test_export_opens_to_the_same(root, raw, tmp_path):
         "0001_+01.png", "0001_+02.png", "0001_+03.png", "0001_-01.png", "0001_-02.png",
     ]  # fmt: skip
     (out / "labels40" / "0004.png").unlink()
-    assert open_nyuv2(out).problems == ("1 pictures of NYU-Depth V2 train without label: 0004",)
+    assert open_nyuv2(out).problems == ("1 picture of NYU-Depth V2 train without label: 0004",)
     export_nyuv2(root / "nyu_depth_v2_labeled.mat", root / "splits.mat", None, out, quiet=True)
     assert open_nyuv2(out).problems == ()
 

@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Renders and writes the dataset."""
+    from seglift.base.counts import counted
     from seglift.base.progress import say
     from seglift.datasets.streets import StreetConfig, write_streets
 
@@ -45,5 +46,5 @@ def run(arguments: argparse.Namespace) -> int:
     write_streets(
         arguments.out, arguments.clips, config, arguments.val, motion=arguments.motion, overwrite=arguments.overwrite
     )
-    say(f"wrote {arguments.clips} clips of {arguments.frames} frames to {arguments.out}")
+    say(f"wrote {counted(arguments.clips, 'clip')} of {counted(arguments.frames, 'frame')} to {arguments.out}")
     return 0

@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Makes the dataset; prints where it lies."""
+    from seglift.base.counts import counted
     from seglift.workflows.synthesize.config import SynthesizeConfig, parse_distances
     from seglift.workflows.synthesize.dry_run import describe
     from seglift.workflows.synthesize.run import run_synthesize
@@ -54,5 +55,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(describe(config))
         return 0
     done = run_synthesize(config)
-    print(f"{done.pairs} pairs: {config.out} (seglift train reads it as dataset: folder, split: {config.split})")
+    reads = f"seglift train reads it as dataset: folder, split: {config.split}"
+    print(f"{counted(done.pairs, 'pair')}: {config.out} ({reads})")
     return 0

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.seeding import numpy_generator
 from seglift.datasets.dataset import Dataset, ImageFile, Item, LabelFile, Source, note_unread_instances
@@ -153,7 +154,8 @@ def open_partitions(root: Path, split: str = "train", val_share: float = 0.2, se
             "without a gap; unpack more records, images and labels"
         )
     rest = sum(len(frames) for record in chosen for frames in records[record].values()) - PARTITION * len(partitions)
-    notes = (f"{rest} frames of ApolloScape {split} fill no partition of {PARTITION} and are left out",) if rest else ()
+    left = counted(rest, f"frame of ApolloScape {split} fills", f"frames of ApolloScape {split} fill")
+    notes = (f"{left} no partition of {PARTITION} and {'is' if rest == 1 else 'are'} left out",) if rest else ()
     return Partitions(partitions, notes, tuple(problems))
 
 
@@ -219,9 +221,9 @@ def _road_frames(road: Path) -> tuple[dict[tuple[str, str], list[Frame]], list[s
         frame = Frame(stem, time, images[key], labels[key], instances.get(key))
         found.setdefault((record, camera), []).append(frame)
     problems = (
-        count_note(_alone(images, labels), f"images of ApolloScape {road.name} without label left out"),
-        count_note(_alone(labels, images), f"labels of ApolloScape {road.name} without image left out"),
-        count_note(misnamed, f"frames of ApolloScape {road.name} not at RECORD/CAMERA/DATE_TIME_Camera_N left out"),
+        count_note(_alone(images, labels), "image", f"of ApolloScape {road.name} without label left out"),
+        count_note(_alone(labels, images), "label", f"of ApolloScape {road.name} without image left out"),
+        count_note(misnamed, "frame", f"of ApolloScape {road.name} not at RECORD/CAMERA/DATE_TIME_Camera_N left out"),
     )
     return found, [problem for problem in problems if problem is not None]
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.seeding import numpy_generator
 
@@ -124,7 +125,9 @@ def _check(count: int, labelled: Sequence[int], budgets: Sequence[int]) -> None:
         raise UserError(f"the budgets are {list(budgets)}, expected them ascending; sort them")
     if budgets[0] < len(labelled):
         raise UserError(
-            f"a budget is {budgets[0]} images, {len(labelled)} are labelled already; expected at least as many"
+            f"a budget is {counted(budgets[0], 'image')}, {counted(len(labelled), 'is', 'are')} labelled already;"
+            " expected at least as many"
         )
     if budgets[-1] > count:
-        raise UserError(f"a budget is {budgets[-1]} images, there are {count}; expected at most as many: lower it")
+        there = f"there {'is' if count == 1 else 'are'} {count}"
+        raise UserError(f"a budget is {counted(budgets[-1], 'image')}, {there}; expected at most as many: lower it")

@@ -200,7 +200,7 @@ def _names(part: _Part) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names with image and label, in order, and what is left out."""
     pairing = pair_files(part.images, part.labels, part.where)
     absent = [name for name in part.listed or () if name not in part.images and name not in part.labels]
-    listed = count_note(sorted(absent, key=natural_key), f"listed stills of {part.where} are not there")
+    listed = count_note(sorted(absent, key=natural_key), "listed still", f"of {part.where} not there")
     return pairing.keys, pairing.problems if listed is None else (*pairing.problems, listed)
 
 

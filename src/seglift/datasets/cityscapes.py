@@ -168,7 +168,7 @@ def _open_folder(root: Path, folder: str, labels: str) -> _Folder:
     instances = files.by_key(f"_{kind}_instanceIds.png")
     damaged = {key: path for key, path in pictures.items() if _stem(key) in DAMAGED and key not in drawn}
     pairing = pair_files({key: path for key, path in pictures.items() if key not in damaged}, drawn, where)
-    note = count_note([_stem(key) for key in damaged], f"images of {where}, damaged as published, left out")
+    note = count_note([_stem(key) for key in damaged], "image", f"of {where}, damaged as published, left out")
     space = BUILTIN_SPACES["cityscapes"]
     items = [
         Item(name, ImageFile(pictures[key]), LabelFile(drawn[key], space), instances.get(key), clip=_clip(name))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seglift.base.ahead import work_ahead
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values
 from seglift.base.progress import ProgressBar, say
@@ -102,7 +103,7 @@ def build_class_index(
     labelled = [number for number, item in enumerate(dataset.items) if item.label is not None]
     if not labelled:
         raise UserError(
-            f"{dataset.name} {dataset.split} in {dataset.root} has no labels ({len(dataset)} images); "
+            f"{dataset.name} {dataset.split} in {dataset.root} has no labels ({counted(len(dataset), 'image')}); "
             "labelled images are needed; choose another split"
         )
     sources = [label for item in dataset.items if (label := item.label) is not None]
@@ -121,7 +122,8 @@ def build_class_index(
         save_summaries(path, settings, reader.found)
     index = _assemble(dataset, labelled, keys, reader, settings)
     if index.skipped and not quiet:
-        say(f"{dataset.name} {dataset.split}: {len(index.skipped)} labels skipped, the first: {index.skipped[0]}")
+        skipped = counted(len(index.skipped), "label")
+        say(f"{dataset.name} {dataset.split}: {skipped} skipped, the first: {index.skipped[0]}")
     return index
 
 

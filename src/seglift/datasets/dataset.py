@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from seglift.base.counts import counted
 from seglift.labels.instances import INSTANCE_READERS, Array16
 from seglift.labels.packed import find_distinct
 from seglift.labels.reading import read_image, read_label
@@ -96,7 +97,8 @@ def no_neighbours(item: Item, offset: int) -> Source | None:
 def note_unread_instances(items: Iterable[Item]) -> tuple[str, ...]:
     """A note about instance files in an encoding that has no reader; none where there are no such files."""
     count = sum(item.instances is not None for item in items)
-    return (f"the instance files of {count} images are in an encoding that is not read here",) if count else ()
+    images = counted(count, "image")
+    return (f"the instance files of {images} are in an encoding that is not read here",) if count else ()
 
 
 class Instances(NamedTuple):

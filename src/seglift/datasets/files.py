@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.video.stems import natural_key
 
@@ -134,24 +135,34 @@ def pair_files(images: Mapping[str, Path], labels: Mapping[str, Path], where: st
         raise UserError(f"{where} holds no image; check the root and that its archive was unpacked completely")
     keys = sorted(images.keys() & labels.keys(), key=natural_key)
     if not keys:
-        some = f"{len(labels)} labels (such as {_least(labels)})" if labels else "no labels"
+        some = f"{counted(len(labels), 'label')} (such as {_least(labels)})" if labels else "no labels"
         raise UserError(
-            f"{where} has {len(images)} images (such as {_least(images)}) and {some}, but no pair of the same name; "
-            "unpack the labels that belong to these images"
+            f"{where} has {counted(len(images), 'image')} (such as {_least(images)}) and {some}, but no pair of the"
+            " same name; unpack the labels that belong to these images"
         )
     problems = (
-        count_note(sorted(images.keys() - labels.keys(), key=natural_key), f"images of {where} without label left out"),
-        count_note(sorted(labels.keys() - images.keys(), key=natural_key), f"labels of {where} without image left out"),
+        count_note(
+            sorted(images.keys() - labels.keys(), key=natural_key), "image", f"of {where} without label left out"
+        ),
+        count_note(
+            sorted(labels.keys() - images.keys(), key=natural_key), "label", f"of {where} without image left out"
+        ),
     )
     return Pairing(tuple(keys), tuple(problem for problem in problems if problem is not None))
 
 
-def count_note(names: Sequence[str], what: str) -> str | None:
-    """``"2 images of ... left out: a, b"`` with the first names, or None where there are none."""
+def count_note(names: Sequence[str], one: str, what: str) -> str | None:
+    """``"2 images of ... left out: a, b"`` with the first names, or None where there are none.
+
+    Args:
+        names: of what is told.
+        one: what one of them is called, such as ``image``.
+        what: what there is to say of them.
+    """
     if not names:
         return None
     more = ", ..." if len(names) > 3 else ""
-    return f"{len(names)} {what}: {', '.join(names[:3])}{more}"
+    return f"{counted(len(names), one)} {what}: {', '.join(names[:3])}{more}"
 
 
 def check_choice(value: str, choices: Sequence[str], what: str) -> None:

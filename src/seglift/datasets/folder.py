@@ -16,8 +16,8 @@ from seglift.video.stems import natural_key
 
 SPACE_FILE = "space.yaml"
 _DEPTH = 8
-_BESIDE = {"labels": "labels", "instances": "instances", "confidence": "confidence maps"}
-"""Folders beside ``images``, and what messages call their files."""
+_BESIDE = {"labels": "label", "instances": "instance file", "confidence": "confidence map"}
+"""Folders beside ``images``, and what messages call one of their files."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _thinned(items: tuple[Item, ...], every: int, first: int, where: str) -> tup
 
 def _alone(found: Mapping[str, Path], images: Mapping[str, Path], kind: str, root: Path) -> str | None:
     names = sorted(found.keys() - images.keys(), key=natural_key)
-    return count_note(names, f"{kind} of {root} without image left out")
+    return count_note(names, kind, f"of {root} without image left out")
 
 
 def _neighbours(items: tuple[Item, ...]) -> ClipNeighbours:

@@ -56,7 +56,7 @@ def open_gta5(
     if check_sizes:
         unequal = {name for name in names if not have_equal_size(images[name], labels[name])}
         names = tuple(name for name in names if name not in unequal)
-        note = count_note(sorted(unequal), "images of GTA-5 whose label has another size left out")
+        note = count_note(sorted(unequal), "image", "of GTA-5 whose label has another size left out")
         notes += [] if note is None else [note]
     if split_file is not None:
         wanted = read_split(Path(split_file), split)

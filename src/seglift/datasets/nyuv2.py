@@ -153,8 +153,8 @@ def _open_exported(root: Path, folder: Path, split: str) -> Dataset:
     if not items:
         raise UserError(f"no picture of split {split} in {folder} has an image and a label; export it again")
     without = (
-        count_note([name for name in names if name not in images], f"pictures of NYU-Depth V2 {split} without image"),
-        count_note([name for name in names if name not in labels], f"pictures of NYU-Depth V2 {split} without label"),
+        count_note([name for name in names if name not in images], "picture", f"of NYU-Depth V2 {split} without image"),
+        count_note([name for name in names if name not in labels], "picture", f"of NYU-Depth V2 {split} without label"),
     )
     near = scan_files(folder / "neighbors").by_key(".png", ".jpg") if (folder / "neighbors").is_dir() else {}
     problems = tuple(problem for problem in without if problem is not None)

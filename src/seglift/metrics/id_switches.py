@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from seglift.base.counts import counted
 from seglift.labels.space import IGNORE_TRAIN_ID, LabelSpace
 from seglift.metrics.panoptic_quality import match_segments
 from seglift.metrics.segment_overlaps import Overlaps, Panoptic, find_overlaps
@@ -116,8 +117,8 @@ class IdSwitches:
 
     def line(self) -> str:
         """For a person."""
-        found = f"{self.objects} objects, matched {self.matches} times in {self.frames} frames"
-        return f"id switches: {self.count()} ({found})"
+        matched = f"matched {counted(self.matches, 'time')} in {counted(self.frames, 'frame')}"
+        return f"id switches: {self.count()} ({counted(self.objects, 'object')}, {matched})"
 
     @property
     def objects(self) -> int:

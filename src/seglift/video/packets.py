@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _index_packets(path: Path) -> FrameIndex | None:
                     if packet.is_keyframe:
                         keys.append(packet.pts)
         except av.FFmpegError as error:
-            _refuse(path, f"reading stops after {found} frames ({error.strerror})")
+            _refuse(path, f"reading stops after {counted(found, 'frame')} ({error.strerror})")
         _check_length(path, container, stream, found, broken, [time for time in shown if time is not None])
         names = {stream.codec_context.name, stream.codec_context.codec.canonical_name}
     if not keys or None in shown or names.isdisjoint(ONE_FRAME_PER_PACKET):
@@ -203,7 +204,7 @@ def _check_length(
     """
     allowed = 0 if "mp4" in container.format.name or broken else stream.frames // 50
     if stream.frames - found > allowed or (broken and stream.frames == found):
-        _refuse(path, f"its header promises {stream.frames} frames, {found - broken} are there")
+        _refuse(path, f"its header promises {counted(stream.frames, 'frame')}, {found - broken} are there")
     length = _stated_seconds(container, stream)
     if length is not None and times and stream.time_base:
         ordered = np.sort(np.array(times, dtype=np.int64))

@@ -133,7 +133,7 @@ def test_spaces_without_a_common_class_empty_sets_and_spaces_without_void(write,
 def test_images_with_both_labels_are_warned_of(write, coarse2fine, tmp_path, capsys):
     recipe = write(fine=[{**TOWN, "count": 6}], fine_tune={"steps": 1})
     assert coarse2fine(recipe, tmp_path / "out", "--dry-run") == 0
-    assert "warning: 2 images are used with both their coarse and their fine label" in capsys.readouterr().out
+    assert "warning: 2 images are used with both the coarse and the fine label" in capsys.readouterr().out
 
 
 def test_out_of_something_else(write, error, town, tmp_path):

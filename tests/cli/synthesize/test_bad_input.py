@@ -22,7 +22,7 @@ def test_an_unreadable_neighbour(exact, synthesize, result, root, tmp_path):
     ]  # fmt: skip
     listed = (tmp_path / "out/skipped.txt").read_text()
     assert listed.count("\n") == 1 and str(root / IMAGES / "a/f06.png") in listed
-    assert "unreadable files left out: 1, listed in skipped.txt; that makes 1 pairs fewer" in ran.err
+    assert "unreadable files left out: 1, listed in skipped.txt; that makes 1 pair fewer" in ran.err
     # Without the permission the same folder is refused again; mended, all is there.
     ran = synthesize()
     assert ran.status == 2 and "f06.png is no image" in ran.err
@@ -74,7 +74,7 @@ def test_a_missing_frame_on_the_way(exact, synthesize, result, root, moving, tmp
 def test_repeated_frames_are_told(exact, synthesize, root):
     shutil.copy(root / IMAGES / "a/f05.png", root / IMAGES / "a/f06.png")
     ran = synthesize().done()
-    assert "exact copies of the frame beside them: 1 neighbours" in ran.err
+    assert "exact copies of the frame beside them: 1 neighbour (" in ran.err
 
 
 def test_no_neighbours(exact, synthesize, root, run, tmp_path):

@@ -50,7 +50,7 @@ def test_corrupt_held_out_images_are_dropped_and_nothing_takes_their_place(recip
     out, root = tmp_path / "out", damage(HELD_OUT)
     assert train(recipe, root, out, "--skip-corrupt", *SHORT) == 0
     said = capsys.readouterr()
-    assert "1 images could not be read" in said.err
+    assert "1 image could not be read" in said.err
     assert said.err.count("skipped: ") == 1
     assert ADVICE not in said.err
     assert (out / "skipped.txt").read_text() == f"{root / HELD_OUT}\n"

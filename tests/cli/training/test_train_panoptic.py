@@ -208,7 +208,7 @@ def test_instances_of_another_size_are_skipped_where_asked(write, objects, tmp_p
     assert train(recipe, root, tmp_path / "out", "--set", "fit.steps=6") == 2
     assert "is not of the size of" in capsys.readouterr().err
     assert train(recipe, root, tmp_path / "out", "--set", "fit.steps=6", "--skip-corrupt", "--overwrite") == 0
-    assert "1 images could not be read and were left out" in capsys.readouterr().err
+    assert "1 image could not be read and was left out" in capsys.readouterr().err
 
 
 def test_the_fixture_tells_things_from_stuff(objects):

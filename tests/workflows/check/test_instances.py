@@ -57,7 +57,7 @@ def change(root, stem, rows, value):
 def test_objects_are_counted_and_missing_files_noted(root, capsys):
     status, out, _, found = check(root, capsys)
     assert status == 0 and "problems: none" in out
-    assert "instances: 4 objects in 2 files" in out and "note: 1 labels without an instance file: c" in out
+    assert "instances: 4 objects in 2 files" in out and "note: 1 label without an instance file: c" in out
     assert found["instances"] == {"files": 2, "objects": 4, "without": ["c"], "contradictions": []}
 
 

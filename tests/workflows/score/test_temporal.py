@@ -93,7 +93,7 @@ def test_known_motion(tmp_path, pan, clip, kept, later):
     assert sorted(pan.seen) == sorted([(i - 1, i, None) for i in later] + [(i, i - 1, None) for i in later])
     assert scores.line() == (
         f"temporal consistency: mIoU {100 * miou:.1f}, agreement {100 * agreement:.1f} "
-        f"({len(later)} pairs of neighbouring frames, motion pan)"
+        f"({len(later)} {'pair' if len(later) == 1 else 'pairs'} of neighbouring frames, motion pan)"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values
 from seglift.base.progress import say
@@ -51,7 +52,7 @@ class EpochPlan:
         check_sources(self.sources)
         if self.size < 1 or not 0 <= balanced <= 1:
             raise UserError(
-                f"an epoch of {self.size} draws, {balanced:g} of them class-uniform, is impossible; "
+                f"an epoch of {counted(self.size, 'draw')}, {balanced:g} of them class-uniform, is impossible; "
                 "expected at least 1 and 0..1; change them"
             )
         self._kept: dict[int, EpochDraws] = {}
@@ -160,9 +161,11 @@ class EpochPlan:
             names = source.index.class_names
             missing = [names[train_id] for train_id in source.classes if not len(self._pool(number, train_id, 0))]
             if self._class_quota(source, count) == 0:
+                few = counted(count, "draw an epoch is", "draws an epoch are")
+                classes = counted(len(source.classes), "class", "classes")
                 yield (
-                    f"{source.name}: {count} draws an epoch are too few for class-uniform draws of "
-                    f"{len(source.classes)} classes, all are images drawn at random; make epochs larger"
+                    f"{source.name}: {few} too few for class-uniform draws of {classes}, all are images drawn at"
+                    " random; make epochs larger"
                 )
             elif missing:
                 yield (

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.datasets.dataset import Dataset, Instances, Item
 from seglift.labels.image_file import open_image_file
@@ -60,7 +61,7 @@ def _other_class(space: LabelSpace, found: Instances, label: Array8 | None) -> s
     if label is None or label.shape != found.labels.shape:
         return None
     count = np.count_nonzero(space.to_train(found.labels) != space.to_train(label))
-    return f"another class than its label at {count} pixels" if count else None
+    return f"another class than its label at {counted(int(count), 'pixel')}" if count else None
 
 
 def _no_thing(space: LabelSpace, found: Instances) -> str | None:

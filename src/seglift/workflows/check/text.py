@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seglift.base.counts import counted
 from seglift.datasets.files import count_note
 from seglift.labels.space import IGNORE_TRAIN_ID
 from seglift.workflows.check.item import OFFSETS
@@ -40,13 +41,13 @@ def _format_split(name: str, check: SplitCheck) -> str:
     sizes = [f"{width}x{height} ({count})" for (height, width), count in check.image_sizes.most_common(_SIZES)]
     if len(check.image_sizes) > _SIZES:
         sizes.append(f"{len(check.image_sizes) - _SIZES} more sizes")
-    lines = [f"{name} {dataset.split}: {len(dataset)} images, {check.labelled} of them with label"]
+    lines = [f"{name} {dataset.split}: {counted(len(dataset), 'image')}, {check.labelled} of them with label"]
     lines.append(f"sizes: {', '.join(sizes) or 'none known'}")
     lines.append(f"neighbours: {_neighbours(check)}")
     if check.objects:
-        lines.append(f"instances: {sum(check.objects)} objects in {len(check.objects)} files")
-    missing = count_note(check.unlabelled, "images without a label")
-    single = count_note(check.without_instances, "labels without an instance file")
+        lines.append(f"instances: {counted(sum(check.objects), 'object')} in {counted(len(check.objects), 'file')}")
+    missing = count_note(check.unlabelled, "image", "without a label")
+    single = count_note(check.without_instances, "label", "without an instance file")
     lines += [f"note: {note}" for note in (*dataset.notes, missing, single) if note]
     lines += _problem_lines(check)
     if check.pixels.any():
@@ -69,7 +70,8 @@ def _problem_lines(check: SplitCheck) -> list[str]:
     lines += _listed("another size", check.sizes)
     ids = sorted(check.unknown.items())
     lines += _listed(
-        "unknown id", [f"{value}: {seen.pixels} px in {seen.files} files, first {seen.first}" for value, seen in ids]
+        "unknown id",
+        [f"{value}: {seen.pixels} px in {counted(seen.files, 'file')}, first {seen.first}" for value, seen in ids],
     )
     lines += _listed("contradiction", check.contradictions)
     return lines or ["problems: none"]

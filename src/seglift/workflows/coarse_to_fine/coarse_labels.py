@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from seglift.base.ahead import work_ahead
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, read_json, write_bytes, write_json
 from seglift.base.linked import link_or_copy
@@ -191,7 +192,7 @@ def _calibrated(
     places = {item.name: number for number, item in enumerate(items)}
     labels = _read_labels(sorted(_sample(items, config), key=lambda item: places[item.name]), skip_corrupt)
     if not quiet:
-        say(f"coarse labels: finding how much {len(labels)} labels must shrink")
+        say(f"coarse labels: finding how much {counted(len(labels), 'label')} must shrink")
     found = calibrate(labels, dataset.space, config.target)
     record = CoarseRecord(config.target, found.strength, found.share, len(labels), source)
     write_json(folder / RECORD, asdict(record))

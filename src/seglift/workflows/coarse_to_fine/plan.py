@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seglift.base.counts import counted
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.workflows.coarse_to_fine.coarse_labels import CoarseConfig, check_reachable
@@ -100,8 +101,8 @@ def make_plan(recipe: CoarseToFineRounds, where: str, options: TrainOptions) -> 
     count = sum(len(drawn.items) for drawn in data.synthetic)
     if data.synthetic and count < parsed.batch:
         raise UserError(
-            f"{where}: {count} synthetic images are used, expected at least a batch of {parsed.batch}; raise count,"
-            " give more images, or make model.batch smaller"
+            f"{where}: {counted(count, 'synthetic image is', 'synthetic images are')} used, expected at least a batch"
+            f" of {parsed.batch}; raise count, give more images, or make model.batch smaller"
         )
     network = Network(network_name(parsed), count_network(parsed, sources.space.num_train))
     filling = Filling(recipe.labelling, sources.space, device, options.skip_corrupt)
@@ -131,8 +132,8 @@ def check_inputs(plan: CoarsePlan, data: CoarseData, out: Path) -> list[str]:
     describe_recipe(values, f"{plan.where}: model", out / ".not-written", options)
     overlaps = data.overlaps()
     twice = (
-        f"warning: {overlaps} images are used with both their coarse and their fine label; lower share or count to keep"
-        " them apart"
+        f"warning: {counted(overlaps, 'image is', 'images are')} used with both the coarse and the fine label; lower"
+        " share or count to keep them apart"
     )
     return [*warnings, *([twice] if overlaps else [])]
 

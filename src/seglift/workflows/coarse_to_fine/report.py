@@ -8,6 +8,7 @@ from statistics import fmean
 
 import numpy as np
 
+from seglift.base.counts import counted
 from seglift.labels.reading import read_label
 from seglift.report.rounds_page import RoundsSummary, Snapshot, write_rounds_page
 from seglift.workflows.coarse_to_fine.coarse_labels import RECORD
@@ -56,11 +57,11 @@ def write_report(plan: CoarsePlan, data: CoarseData, rows: Sequence[ModelScores]
         COMMAND,
         f"Coarse to fine: {plan.where.rpartition('/')[2]}",
         (
-            f"{data.num_coarse} coarse labels",
-            f"{sum(len(drawn.items) for drawn in data.fine)} fine labels",
-            f"{sum(len(drawn.items) for drawn in data.synthetic)} synthetic images",
-            f"{recipe.rounds} rounds, {len(recipe.seeds)} seed{'s' if len(recipe.seeds) > 1 else ''}",
-            f"space {space.name}, {space.num_train} classes",
+            f"{counted(data.num_coarse, 'coarse label')}",
+            f"{counted(sum(len(drawn.items) for drawn in data.fine), 'fine label')}",
+            f"{counted(sum(len(drawn.items) for drawn in data.synthetic), 'synthetic image')}",
+            f"{counted(recipe.rounds, 'round')}, {counted(len(recipe.seeds), 'seed')}",
+            f"space {space.name}, {counted(space.num_train, 'class', 'classes')}",
         ),
         space,
         [row.model.title for row in scored],
@@ -83,7 +84,9 @@ def _settings(plan: CoarsePlan, data: CoarseData) -> dict[str, str]:
         "mixing and boundaries": describe_mixing(recipe, data),
         "filled where": f"all views (scales {views}{', mirrored' if recipe.labelling.flip else ''}) agree, above"
         f" {recipe.labelling.confidence:g}",
-        "fine-tuning": "none" if tune is None else f"{tune.steps} steps at {tune.learning_rate_factor:g} x the rate",
+        "fine-tuning": "none"
+        if tune is None
+        else f"{counted(tune.steps, 'step')} at {tune.learning_rate_factor:g} x the rate",
     }
 
 

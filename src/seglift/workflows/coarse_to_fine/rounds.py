@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values
 from seglift.datasets.dataset import Dataset, Item
@@ -82,7 +83,7 @@ def simulating_stages(plan: CoarsePlan, data: CoarseData, out: Path) -> Iterator
         opened = drawn.opened
         if opened.simulate is not None:
             folder = simulated_folder(opened, out)
-            title = f"{opened.source.called}: {len(opened.labelled)} labels made coarse"
+            title = f"{opened.source.called}: {counted(len(opened.labelled), 'label')} made coarse"
             work = partial(_simulate, folder, opened, plan.options.skip_corrupt)
             key = simulation_key(opened)
             yield Stage(folder.relative_to(out).as_posix(), title, key, (folder / RECORD,), work, _nothing)
@@ -235,7 +236,7 @@ class _Seed:
             "device": filling.device,
             "space": fingerprint_values(space_to_data(filling.space)),
         }
-        title = f"{len(frames.frames)} coarse labels filled, round {number}, seed {self.seed}"
+        title = f"{counted(len(frames.frames), 'coarse label')} filled, round {number}, seed {self.seed}"
         work = partial(write_filled_labels, folder, identity, network, frames, filling)
         key = fingerprint_values(identity, frames.keys)
         return Stage(self._name(folder), title, key, (folder / MANIFEST_NAME,), work, _nothing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seglift.base.counts import counted
 from seglift.workflows.coarse_to_fine.data import CoarseData, Drawn
 from seglift.workflows.coarse_to_fine.recipe import CoarseToFineRounds
 
@@ -33,7 +34,7 @@ def describe_mixing(recipe: CoarseToFineRounds, data: CoarseData) -> str:
         where = "in place of them" if mix.replace else "added to the batch"
         parts.append(
             f"{mix.probability:.0%} of real views mixed ({where}), each class with {mix.class_probability:.0%}"
-            f" of any of {data.num_pool} images"
+            f" of any of {counted(data.num_pool, 'image')}"
         )
     if recipe.boundary is not None and recipe.boundary_weight:
         parts.append(f"{recipe.boundary_weight:g} x boundary loss")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from seglift.base.counts import counted
 from seglift.base.threads import threads_per_call, worker_count
 from seglift.motion.estimator import MotionEstimator, wants_previous
 from seglift.motion.named import get_estimator
@@ -39,13 +40,15 @@ def describe(plan: LabelPlan) -> str:
     height, width = frames.size
     todo = sum(gap.stop - gap.start for gap in plan.gaps)
     lines = [
-        f"{len(frames)} frames of {width}x{height}, {len(plan.clip.keyframes)} keyframes, {todo} frames to label",
+        f"{counted(len(frames), 'frame')} of {width}x{height}, {counted(len(plan.clip.keyframes), 'keyframe')},"
+        f" {counted(todo, 'frame')} to label",
         f"space {plan.space.name}, method {config.method}, motion {config.motion}, on {config.device}",
     ]
     if plan.objects:
         encoding = next(iter(plan.objects.values())).encoding
         count = sum(number > 0 for drawn in plan.objects.values() for _, number in drawn.objects)
-        lines.append(f"{count} instances drawn in the keyframes are carried too, in {encoding} encoding")
+        carried = counted(count, "instance drawn in the keyframes is", "instances drawn in the keyframes are")
+        lines.append(f"{carried} carried too, in {encoding} encoding")
     with threads_per_call(1), torch.inference_mode():
         if config.method != "motion":
             lines += _about_model(plan, todo)
@@ -68,7 +71,7 @@ def _about_motion(plan: LabelPlan, estimator: MotionEstimator) -> str:
     workers = worker_count() if on_cpu else 1
     return (
         f"at least {pairs * seconds / workers:.0f} s for motion "
-        f"({seconds:.2f} s for each of {pairs} pairs of frames, {workers} at once)"
+        f"({seconds:.2f} s for each of {counted(pairs, 'pair')} of frames, {workers} at once)"
     )
 
 
@@ -86,7 +89,7 @@ def _about_model(plan: LabelPlan, todo: int) -> list[str]:
         if config.model_minutes is not None:
             minutes = min(minutes, config.model_minutes)
         lines.append(
-            f"first a segmentation model is {'tuned' if config.tune else 'trained'} for {steps} steps, "
+            f"first a segmentation model is {'tuned' if config.tune else 'trained'} for {counted(steps, 'step')}, "
             f"about {describe_duration(60 * minutes)} on 2 CPU cores"
         )
         model = untrained_model(plan)

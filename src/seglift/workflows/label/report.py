@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seglift import __version__
+from seglift.base.counts import counted
 from seglift.base.files import write_bytes, write_json
 from seglift.labels.instance_files import read_instances
 from seglift.labels.reading import read_gray, read_label
@@ -177,7 +178,7 @@ def _report_scores(scores: Scores) -> ReportScores:
         confusion.mean_accuracy(),
         scores.boundary.mean() if scores.boundary is not None else None,
         [DistanceScore(k, c.miou(), c.pixel_accuracy()) for k, c in sorted(scores.by_distance.items())],
-        f"{scores.frames} frames, keyframes left out",
+        f"{counted(scores.frames, 'frame')}, keyframes left out",
         scores.confidence.calibration.auroc() if scores.confidence is not None else None,
         scores.confidence.calibration.calibration_error() if scores.confidence is not None else None,
         scores.estimate.mean_absolute_error(),

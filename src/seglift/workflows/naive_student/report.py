@@ -9,6 +9,7 @@ from statistics import fmean
 import numpy as np
 import torch
 
+from seglift.base.counts import counted
 from seglift.inference.checkpoint import WEIGHTS_NAME
 from seglift.labels.reading import read_label
 from seglift.labels.space import Array8
@@ -53,10 +54,10 @@ def write_report(plan: SelftrainPlan, data: SelftrainData, rows: Sequence[ModelS
         COMMAND,
         f"Rounds of {plan.where.rpartition('/')[2]}",
         (
-            f"{human} human labels",
-            f"{len(data.frames)} frames with pseudo-labels",
-            f"{recipe.rounds} rounds, {len(recipe.seeds)} seed{'s' if len(recipe.seeds) > 1 else ''}",
-            f"space {space.name}, {space.num_train} classes",
+            f"{counted(human, 'human label')}",
+            f"{counted(len(data.frames), 'frame')} with pseudo-labels",
+            f"{counted(recipe.rounds, 'round')}, {counted(len(recipe.seeds), 'seed')}",
+            f"space {space.name}, {counted(space.num_train, 'class', 'classes')}",
         ),
         space,
         [row.model.title for row in scored],
@@ -79,7 +80,9 @@ def _settings(plan: SelftrainPlan) -> dict[str, str]:
         "students learn from": "pseudo-labels"
         if recipe.mix is None
         else f"{recipe.mix:.0%} human labels, the rest pseudo",
-        "fine-tuning": "none" if tune is None else f"{tune.steps} steps at {tune.learning_rate_factor:g} x the rate",
+        "fine-tuning": "none"
+        if tune is None
+        else f"{counted(tune.steps, 'step')} at {tune.learning_rate_factor:g} x the rate",
         "scales": ", ".join(f"{scale:g}" for scale in recipe.labelling.scales),
         "mirrored": "yes" if recipe.labelling.flip else "no",
         "void in whole clips": ", ".join(plan.labelling.void.classes) or "nothing",

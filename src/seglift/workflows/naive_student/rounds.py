@@ -11,6 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, write_json
 from seglift.inference.checkpoint import WEIGHTS_NAME
@@ -140,7 +141,7 @@ class _Seed:
             "instances": labelling.instances,
             "device": labelling.device,
         }
-        title = f"pseudo-labels of {len(frames.frames)} frames, round {number}, seed {self.seed}"
+        title = f"pseudo-labels of {counted(len(frames.frames), 'frame')}, round {number}, seed {self.seed}"
         work = partial(make_pseudo_labels, folder, identity, weights, frames, labelling)
         key = fingerprint_values(identity, frames.keys)
         return Stage(self._name(folder), title, key, (folder / MANIFEST_NAME,), work, _nothing)

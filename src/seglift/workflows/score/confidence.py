@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seglift.base.counts import counted
 from seglift.metrics.calibration import Calibration
 from seglift.metrics.estimate_error import EstimateError
 from seglift.workflows.score.text import number, percent
@@ -42,7 +43,7 @@ class ConfidenceScores:
             f"confidence: AUROC {percent(calibration.auroc())}"
             f", calibration error {percent(calibration.calibration_error())}"
             f", accuracy {percent(calibration.accuracy())}, mean {percent(calibration.mean())}"
-            f" ({self.frames} frames that no human drew)"
+            f" ({counted(self.frames, 'frame')} that no human drew)"
         )
 
 
@@ -62,5 +63,5 @@ def estimate_line(error: EstimateError) -> str:
     return (
         f"estimated mIoU: off by {percent(error.mean_absolute_error())} points on average, bias "
         f"{100 * error.bias():+.1f}, correlation {'absent' if correlation is None else f'{correlation:.2f}'}"
-        f" ({error.frames} frames that no human drew)"
+        f" ({counted(error.frames, 'frame')} that no human drew)"
     )

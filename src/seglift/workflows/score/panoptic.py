@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.labels.instance_files import read_instances
 from seglift.labels.instances import CITYSCAPES_FACTOR
@@ -69,7 +70,7 @@ class PanopticScores:
     def lines(self, frames: int) -> Iterator[str]:
         """Means and tables for a person, in percent; ``frames``: how many were scored in all."""
         every, things, stuff = (self.quality.mean(which) for which in (None, True, False))
-        only = "" if self.frames == frames else f"; {self.frames} frames with instances on both sides"
+        only = "" if self.frames == frames else f"; {counted(self.frames, 'frame')} with instances on both sides"
         yield (
             f"PQ {percent(every.pq)}, SQ {percent(every.sq)}, RQ {percent(every.rq)} "
             f"(PQ of things {percent(things.pq)}, of stuff {percent(stuff.pq)}{only})"

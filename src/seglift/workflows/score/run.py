@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seglift.base.ahead import work_ahead
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.progress import ProgressBar, say
 from seglift.base.threads import worker_count
@@ -115,10 +116,11 @@ def score_folders(
     if keyframes is None and (prediction / FRAMES_NAME).is_file():
         say("keyframes are scored too, as they were drawn; add --keyframes DIR to leave them out")
     if scores.disagreeing:
-        say(f"ground-truth labels and instance files name different classes at {scores.disagreeing} pixels")
+        say(f"ground-truth labels and instance files name different classes at {counted(scores.disagreeing, 'pixel')}")
     if scores.panoptic is not None and scores.panoptic.frames < scores.frames:
         one_sided = scores.frames - scores.panoptic.frames
-        say(f"panoptic quality and AP leave out {one_sided} frames that lack an instance file on one side or both")
+        lacking = counted(one_sided, "frame that lacks", "frames that lack")
+        say(f"panoptic quality and AP leave out {lacking} an instance file on one side or both")
     return scores
 
 
@@ -146,9 +148,9 @@ def _select(
     pairs = pair_trees(predictions, list_labels(truth, f"give ground-truth PNGs named after {predictions.names[0]}"))
     missing = missing_between(pairs, keyframes) if between and keyframes is not None else pairs.missing
     if missing and not allow_missing:
+        lacking = counted(len(missing), f"label of {truth} has", f"labels of {truth} have")
         raise UserError(
-            f"{len(missing)} labels of {truth} have no prediction in {prediction} (first: {missing[0]}); "
-            "predict them too or add --allow-missing"
+            f"{lacking} no prediction in {prediction} (first: {missing[0]}); predict all of them or add --allow-missing"
         )
     paths = [predictions.root / name for name in predictions.names]
     everything = dict.fromkeys(range(len(paths)), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from seglift.base.counts import counted
 from seglift.metrics.instance_iou import InstanceIoU
 from seglift.workflows.score.confidence import estimate_line
 from seglift.workflows.score.scores import Scores
@@ -14,7 +15,7 @@ def format_scores(scores: Scores) -> str:
     """Tables for a person, in percent; absent classes are called absent."""
     confusion, space = scores.confusion, scores.space
     lines = [
-        f"{scores.frames} frames: mIoU {percent(confusion.miou())}"
+        f"{counted(scores.frames, 'frame')}: mIoU {percent(confusion.miou())}"
         f", pixel accuracy {percent(confusion.pixel_accuracy())}"
         f", mean accuracy {percent(confusion.mean_accuracy())}"
     ]
@@ -24,7 +25,8 @@ def format_scores(scores: Scores) -> str:
     if void:
         lines.append(f"{void} pixels ({percent(void / int(confusion.counts.sum()))} %) are wrong as void was predicted")
     if scores.missing:
-        lines.append(f"{scores.missing} frames of the ground truth have no prediction and are left out")
+        missing = counted(scores.missing, "frame of the ground truth has", "frames of the ground truth have")
+        lines.append(f"{missing} no prediction and {'is' if scores.missing == 1 else 'are'} left out")
     if scores.with_ignore is not None:
         lines.append(f"with ignore as a class: mIoU {percent(scores.with_ignore.confusion.miou())}")
     if scores.temporal is not None:
@@ -52,7 +54,8 @@ def _instance_lines(scores: Scores, instances: InstanceIoU) -> Iterator[str]:
     classes, categories = scores.instance_scores(instances)
     source = "this ground truth's" if scores.average_sizes() is None else "the published"
     means = f"iIoU {percent(mean_known(classes.values()))}, category iIoU {percent(mean_known(categories.values()))}"
-    frames = "" if scores.instance_frames == scores.frames else f", {scores.instance_frames} frames with instances"
+    some = f", {counted(scores.instance_frames, 'frame')} with instances"
+    frames = "" if scores.instance_frames == scores.frames else some
     yield f"{means} (objects weighted by {source} average sizes{frames})"
     yield render_table("Instance-level IoU by class", ("class", "iIoU"), _percents(classes))
     if categories:

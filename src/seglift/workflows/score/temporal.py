@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from seglift.base.ahead import work_ahead
+from seglift.base.counts import counted
 from seglift.base.devices import resolve_device
 from seglift.base.errors import UserError
 from seglift.base.progress import ProgressBar
@@ -58,7 +59,7 @@ class TemporalScores:
         consistency = self.consistency
         return (
             f"temporal consistency: mIoU {percent(consistency.miou())}, agreement {percent(consistency.agreement())}"
-            f" ({consistency.pairs} pairs of neighbouring frames, motion {self.motion})"
+            f" ({counted(consistency.pairs, 'pair')} of neighbouring frames, motion {self.motion})"
         )
 
 

@@ -26,6 +26,8 @@ def describe_study(recipe_path: Path, out: Path, options: TrainOptions) -> str:
     for name in policies:
         own = [run for run in runs if run.policy.name == name]
         done = f"{sum(run.is_done() for run in own)} of {counted(len(own), 'run')} done"
-        annotated = [f"{hours[name]:.4g} hours of annotation"] if name in hours else []
+        annotated = (
+            [f"{hours[name]:.4g} {'hour' if hours[name] == 1 else 'hours'} of annotation"] if name in hours else []
+        )
         lines += [f"{name}: {', '.join([done, *annotated])}", *(f"  {line}" for line in described.get(name, ()))]
     return "\n".join([*lines, f"writes to {out}; nothing was written now"])

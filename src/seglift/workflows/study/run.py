@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seglift.base.counts import counted
 from seglift.base.progress import say
 from seglift.workflows.outputs.lock import only_writer
 from seglift.workflows.outputs.one_process import require_one_process
@@ -121,7 +122,7 @@ def _work(
             _do(order(run))
             yield run
         return
-    say(f"{len(chosen)} runs, {much.jobs} at a time; what each says is in its {_log(Path('POLICY/seed_N'))}")
+    say(f"{counted(len(chosen), 'run')}, {much.jobs} at a time; what each says is in its {_log(Path('POLICY/seed_N'))}")
     orders = {run.folder: run for run in chosen}
     jobs = [order(run) for run in chosen]
     for done, job in enumerate(work_side_by_side(jobs, _do, lambda job: _log(job.folder), much.jobs, late), 1):

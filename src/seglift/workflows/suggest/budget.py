@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.datasets.annotation_cost import FINE, MINUTES, labels_within
 from seglift.report.selection import LABEL_NEXT
@@ -49,7 +50,7 @@ class Budget:
             asked = f"--count {count}"
         else:
             count = labels_within(self.hours, self.minutes)
-            asked = f"--hours {self.hours:g} is enough for {count} labels of {self.minutes:g} minutes"
+            asked = f"--hours {self.hours:g} is enough for {counted(count, 'label')} of {self.minutes:g} minutes"
         if count > available:
             raise UserError(f"{asked}, there are {available} {what}; none is chosen, ask for at most {available}")
         if count < 1:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.files import read_json
 from seglift.report.contents import FrameRecord
@@ -58,7 +59,7 @@ class LabelledClip:
         estimate, expected = record.estimated_miou, record.expected_quality or 0.0
         why = f"{'mean confidence' if estimate is None else 'expected mIoU'} {100 * expected:.1f}"
         if record.distance is not None:
-            why += f", {record.distance} frame{'' if record.distance == 1 else 's'} from a keyframe"
+            why += f", {counted(record.distance, 'frame')} from a keyframe"
         about = {"clip": str(self.folder), **{name: line.get(name) for name in SHOWN}}
         return Suggestion(str(self.folder / "labels" / f"{line['stem']}.png"), why, about)
 

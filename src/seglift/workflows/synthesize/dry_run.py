@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.threads import threads_per_call, worker_count
 from seglift.datasets.dataset import ImageFile
@@ -46,10 +47,11 @@ def describe(config: SynthesizeConfig) -> str:
     units, pairs = sum(_units(source, config) for source in todo), sum(len(source.targets) for source in todo)
     at_once = workers if config.device == "cpu" else 1
     lines = [
-        f"{config.dataset} {config.split}: {len(plan.dataset)} images, {plan.unlabelled} of them without label",
+        f"{config.dataset} {config.split}: {counted(len(plan.dataset), 'image')}, {plan.unlabelled} of them without"
+        " label",
         summarise(plan),
         f"frames of {width}x{height}; {', '.join(filter(None, [about, *parts]))}, on {config.device}",
-        f"about {describe_duration(units * seconds / at_once)} ({seconds:.2f} s for each of {units} steps, "
+        f"about {describe_duration(units * seconds / at_once)} ({seconds:.2f} s for each of {counted(units, 'step')}, "
         f"{at_once} at once)",
         f"about {describe_bytes(size * pairs)} of disk space in {config.out}",
     ]

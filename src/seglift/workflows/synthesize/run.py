@@ -12,6 +12,7 @@ import torch
 
 from seglift import __version__
 from seglift.base.ahead import work_ahead
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.files import write_json
 from seglift.base.progress import ProgressBar, say
@@ -140,7 +141,7 @@ def _describe(plan: SynthesizePlan) -> dict[str, Any]:
 def summarise(plan: SynthesizePlan) -> str:
     """One line: how many pairs of how many frames, and what cannot be made by reason."""
     by_distance = ", ".join(f"{count} at {distance}" for distance, count in plan.by_distance.items())
-    line = f"{plan.num_pairs} pairs from {len(plan.sources)} labelled frames ({by_distance})"
+    line = f"{counted(plan.num_pairs, 'pair')} from {counted(len(plan.sources), 'labelled frame')} ({by_distance})"
     reasons = [f"{count} because {reason}" for reason, count in plan.absent.items()]
     return line + (f"; neighbours left out: {', '.join(reasons)}" if reasons else "")
 
@@ -154,12 +155,15 @@ def _tell(plan: SynthesizePlan, entries: Sequence[Mapping[str, Any]]) -> None:
         counts["behind cuts"] += entry["behind_cuts"]
         counts["pairs"] += len(entry["pairs"])
     if counts["duplicates"]:
-        say(f"exact copies of the frame beside them: {counts['duplicates']} neighbours (the video repeats frames)")
+        copies = counted(counts["duplicates"], "neighbour")
+        say(f"exact copies of the frame beside them: {copies} (the video repeats frames)")
     if counts["behind cuts"]:
-        say(f"scene cuts: {counts['behind cuts']} neighbours lie behind one and are left out (--cuts none takes them)")
+        behind = counted(counts["behind cuts"], "neighbour lies behind one and is", "neighbours lie behind one and are")
+        say(f"scene cuts: {behind} left out (--cuts none takes them)")
     if counts["skipped"]:
         lost = plan.num_pairs - counts["pairs"] - counts["behind cuts"]
-        say(f"unreadable files left out: {counts['skipped']}, listed in {SKIPPED_NAME}; that makes {lost} pairs fewer")
+        fewer = f"that makes {counted(lost, 'pair')} fewer"
+        say(f"unreadable files left out: {counts['skipped']}, listed in {SKIPPED_NAME}; {fewer}")
 
 
 def _write_timing(output: SynthesizeOutput, timing: Timing, made: int) -> None:

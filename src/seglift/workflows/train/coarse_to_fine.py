@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.models.zoo import build
 from seglift.training.coarse_to_fine import CoarseToFineTask
@@ -93,8 +94,8 @@ def _check(recipe: CoarseToFineTrainRecipe, data: TrainingData) -> None:
     count = sum(num_labelled(data.train[number]) for number in chosen)
     if count < recipe.batch:
         raise UserError(
-            f"there are {count} synthetic images, expected at least a batch of {recipe.batch}; give more, or make batch"
-            " smaller"
+            f"there {'is' if count == 1 else 'are'} {counted(count, 'synthetic image')}, expected at least a batch of"
+            f" {recipe.batch}; give more, or make batch smaller"
         )
 
 

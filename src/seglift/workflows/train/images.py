@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from seglift.base.counts import counted
 from seglift.models.zoo import build
 from seglift.training.images.dataset_samples import DatasetSamples
 from seglift.training.loop.processes import is_first_process
@@ -76,14 +77,17 @@ def describe_images(setup: TrainSetup[Recipe], out: Path, loss: str) -> str:
         network = build(setup.network)
     uses = {"train": "train:", "val": "validate on:", "test": "score on:", "mix_from": "mix from:"}
     lines = [
-        f"{uses[use]} {num_labelled(dataset)} labelled images of {dataset.name} {dataset.split} at {dataset.root}"
+        f"{uses[use]} {counted(num_labelled(dataset), 'labelled image')} of {dataset.name} {dataset.split} at"
+        f" {dataset.root}"
         for use, dataset in data.by_use
     ]
     count = sum(parameter.numel() for parameter in network.parameters())
     lines += [
-        f"network: {recipe.network.architecture}, {count / 1e6:.2f} M parameters, {data.space.num_train} classes of"
-        f" {data.space.name}, weights {'from ' + recipe.start if recipe.start else 'at random'}",
-        f"loss: {loss}; {setup.steps} steps of {recipe.batch} crops of {recipe.crop[0]}x{recipe.crop[1]}"
-        f" ({setup.steps / setup.steps_per_epoch:.1f} epochs of {setup.outline.size}), on {setup.device}",
+        f"network: {recipe.network.architecture}, {count / 1e6:.2f} M parameters,"
+        f" {counted(data.space.num_train, 'class', 'classes')} of {data.space.name}, weights"
+        f" {'from ' + recipe.start if recipe.start else 'at random'}",
+        f"loss: {loss}; {counted(setup.steps, 'step')} of {counted(recipe.batch, 'crop')} of"
+        f" {recipe.crop[0]}x{recipe.crop[1]} ({setup.steps / setup.steps_per_epoch:.1f} epochs of"
+        f" {setup.outline.size}), on {setup.device}",
     ]
     return "\n".join(lines)

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from seglift import __version__
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, read_json, write_bytes, write_json
 from seglift.base.progress import say
@@ -133,7 +134,8 @@ def say_skipped(out: Path) -> None:
     """Counts the images that were left out, if any."""
     if (out / SKIPPED).is_file():
         paths = set((out / SKIPPED).read_text(encoding="utf-8").splitlines())
-        say(f"{len(paths)} images could not be read and were left out; {out / SKIPPED} lists them")
+        left = counted(len(paths), "image could not be read and was", "images could not be read and were")
+        say(f"{left} left out; {out / SKIPPED} lists them")
 
 
 def _begun(out: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.files import write_json
 from seglift.base.progress import say
@@ -168,22 +169,27 @@ def describe_refiner_training(values: Mapping[str, Any], where: str, out: Path, 
         check_folder(record, out)
     with torch.device("meta"):
         count = sum(parameter.numel() for parameter in build_refiner(training.network).parameters())
-    fillers = f"{len(recipe.folds)} models that have not learnt them" if recipe.folds else recipe.model
+    others = counted(len(recipe.folds), "model that has", "models that have")
+    fillers = f"{others} not learnt them" if recipe.folds else recipe.model
     lines = [
-        f"{said}: {sum(len(frame.returns) for frame in frames)} labellings that come back to {len(frames)} frames"
+        f"{said}: {_returning(sum(len(frame.returns) for frame in frames))} back to {counted(len(frames), 'frame')}"
         for said, frames in (("train", planned.train), ("validate and score on", planned.val or ()))
         if frames
     ]
     lines += [
         f"network: {recipe.network.architecture}, {count / 1e6:.2f} M parameters, on"
-        f" {training.network['arguments']['feature_channels']} features of {recipe.model}",
+        f" {counted(training.network['arguments']['feature_channels'], 'feature')} of {recipe.model}",
         f"labels travel by {recipe.motion}, filled in by {fillers}",
         *([_tau_to_choose(training)] if recipe.pairs.tau == "auto" else ()),
-        f"loss: {recipe.loss.name}; {training.steps} steps of {recipe.batch} crops of"
+        f"loss: {recipe.loss.name}; {counted(training.steps, 'step')} of {counted(recipe.batch, 'crop')} of"
         f" {recipe.crop[0]}x{recipe.crop[1]} ({training.steps / training.steps_per_epoch:.1f} epochs of"
         f" {len(planned.train)}), on {training.device}",
     ]
     return "\n".join(lines)
+
+
+def _returning(count: int) -> str:
+    return counted(count, "labelling that comes", "labellings that come")
 
 
 def _set_up(values: Mapping[str, Any], where: str, options: TrainOptions) -> RefinerTraining:

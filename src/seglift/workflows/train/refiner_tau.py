@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, read_json, write_json
 from seglift.base.locks import file_lock
@@ -56,7 +57,9 @@ class TauChoice:
     def sentence(self) -> str:
         """The same for a person."""
         table = ", ".join(f"{tau:g}: {100 * score:.2f}" for tau, score in self.miou.items())
-        return f"tau is {self.tau:g}, by mIoU of {SAID[self.kind]} on {self.frames} training frames ({table})"
+        return (
+            f"tau is {self.tau:g}, by mIoU of {SAID[self.kind]} on {counted(self.frames, 'training frame')} ({table})"
+        )
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from seglift.base.counts import counted
 from seglift.base.errors import UserError
 from seglift.base.progress import say
 from seglift.base.weights import load_weights
@@ -65,7 +66,7 @@ class VideoScores:
             (said, f"{of.psnr():.2f}", f"{of.ssim():.4f}", f"{of.interpolation_error():.2f}")
             for said, of in ((ROWS[name], quality) for name, quality in self.by_maker.items())
         ]
-        title = f"Frames made of {self.by_maker['model'].frames} triplets"
+        title = f"Frames made of {counted(self.by_maker['model'].frames, 'triplet')}"
         return render_table(title, ("frame", "PSNR dB", "SSIM", "error 0..255"), rows)
 
 
@@ -146,10 +147,12 @@ def describe_video_training(values: Mapping[str, Any], where: str, out: Path, op
     with torch.device("meta"):
         built = SdcNet(network.variant, network.width_mult)
     count = sum(parameter.numel() for parameter in built.parameters())
-    lines = [f"train: {len(data.train)} triplets of {len(data.train.clips)} clips"]
+    lines = [f"train: {counted(len(data.train), 'triplet')} of {counted(len(data.train.clips), 'clip')}"]
     if training.held_out is not None and data.val is not None:
         made, clips = len(training.held_out.numbers), len(data.val.clips)
-        lines.append(f"validate and score on: {made} of {len(data.val)} triplets of {clips} clips")
+        lines.append(
+            f"validate and score on: {made} of {counted(len(data.val), 'triplet')} of {counted(clips, 'clip')}"
+        )
     begins = (
         f"from {recipe.start}"
         if recipe.start
@@ -160,7 +163,7 @@ def describe_video_training(values: Mapping[str, Any], where: str, out: Path, op
     lines += [
         f"network: SDC-Net for {network.variant}, {count / 1e6:.2f} M parameters, weights {begins}, on flow of"
         f" {recipe.input_flow}",
-        f"{training.steps} steps of {recipe.batch} crops of {data.crop[0]}x{data.crop[1]}"
+        f"{counted(training.steps, 'step')} of {counted(recipe.batch, 'crop')} of {data.crop[0]}x{data.crop[1]}"
         f" ({training.steps / training.steps_per_epoch:.1f} epochs of {len(data.train)}), on {training.device}",
     ]
     return "\n".join(lines)
