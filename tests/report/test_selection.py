@@ -63,7 +63,8 @@ def test_frames_to_label_next():
     values = [0.5] * 60
     values[10], values[11], values[45], values[20] = 0.1, 0.15, 0.2, None
     assert frames_to_label(values, 2) == (10, 45)
-    assert frames_to_label(values, 2, skip=[10]) == (11, 45)
+    assert frames_to_label(values, 2, skip=[9]) == (11, 45)
+    assert frames_to_label(values, 2, skip=[10]) == (45, 0)  # 11 is beside it
     assert 20 not in frames_to_label(values, 60)
     assert frames_to_label([None, None], 3) == ()
     near = [0.9] * 31
@@ -71,6 +72,27 @@ def test_frames_to_label_next():
     assert frames_to_label(near, 8, skip=[0, 10, 20, 30])[:2] == (4, 15)
     assert 7 not in frames_to_label(near, 8, skip=[0, 10, 20, 30])
     assert frames_to_label([0.3, 0.2, 0.1], 8, skip=[1]) == (2, 0)
+
+
+def test_frames_beside_a_keyframe_or_another_suggestion_come_last():
+    values = [0.9] * 12
+    values[1], values[5] = 0.1, 0.2  # 5 lies alone between two keyframes
+    rounds = [[index for _, index in chosen] for chosen in labelling_rounds(values, [0, 4, 6])]
+    assert rounds == [[2, 8, 11], [1, 5, 3, 7, 9], [10]]
+    assert frames_to_label([0.5] * 4, 8) == (0, 2) and frames_to_label([0.5, 0.1, 0.1, 0.5], 8, skip=[0, 3]) == (1,)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_frame_of_a_round_is_beside_one_before_where_another_is_free(data):
+    values = data.draw(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+    drawn = data.draw(st.sets(st.integers(0, len(values) - 1)))
+    for chosen in labelling_rounds(values, sorted(drawn)):
+        places = {index for _, index in chosen}
+        free = [index for index in set(range(len(values))) - drawn if not drawn & {index - 1, index + 1}]
+        assert places <= set(free) or not free
+        assert not places & {index + 1 for index in places}
+        drawn |= places
 
 
 def test_rounds_begin_with_what_a_report_names_and_then_halve_what_is_left():

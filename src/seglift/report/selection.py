@@ -50,7 +50,8 @@ def frames_to_label(values: Sequence[float | None], count: int, skip: Collection
     """Frames to label next: lowest value first, no two of them close together.
 
     A frame that is labelled mends those around it, so that only the lowest of each bad stretch counts: between two
-    of ``skip`` the next one is at least half their distance away.
+    of ``skip`` the next one is at least half their distance away, and none is directly beside another. Frames beside
+    one of ``skip`` are chosen where there are no others.
 
     Args:
         values: one per frame; None = not known, never chosen.
@@ -60,11 +61,12 @@ def frames_to_label(values: Sequence[float | None], count: int, skip: Collection
     Returns:
         Frame indices; equal values in ascending order of the index.
     """
-    apart = max(1, len(values) // max(1, count))
+    apart = max(2, len(values) // max(1, count))
     left_out, ends = set(skip), sorted({-1, *skip, len(values)})
     chosen: list[int] = []
-    ranked = sorted((value, index) for index, value in enumerate(values) if value is not None and index not in left_out)
-    for _, index in ranked:
+    known = [(value, index) for index, value in enumerate(values) if value is not None and index not in left_out]
+    free = [(value, index) for value, index in known if not left_out & {index - 1, index + 1}]
+    for _, index in sorted(free or known):
         if len(chosen) >= count:
             break
         place = bisect_left(ends, index)
