@@ -122,6 +122,7 @@ def test_images_with_classes_that_are_lacking_come_first(pool, run, tmp_path):
     assert "b/b_2" in chosen and {"a/a_4", "b/b_4"} & set(chosen)
     found = json.loads((tmp_path / "next.json").read_text())
     train = next(row for row in found["suggestions"] if row["stem"].startswith("b/b_2"))
+    assert [row["classes_in_images_before"]["road"] for row in found["suggestions"]] == [2, 3, 4]
     assert train["classes_in_images_before"]["train"] == 0 and train["file"].endswith("b/b_2_leftImg8bit.png")
     assert found["classes"]["train"] == {"labelled": 0, "with_suggested": 1}
     assert found["classes"]["road"] == {"labelled": 2, "with_suggested": 5}
@@ -222,6 +223,7 @@ def test_images_that_cannot_be_used(pool, run, tmp_path):
         ([*images, *pool[-2:]], "give --space"), ([*images, "--labels", tmp_path / "labels"], "give --model"),
         ([*images, "--labels", tmp_path / "labels", *pool[-2:]], "--labels needs the label space"),
         ([*images, "--root", tmp_path, *pool[-2:]], "--root does not go with --images"),
+        ([*images, "--split", "val", *pool[-2:]], "--split does not go with --images"),
         ([*pool, "--model", "m"], "give one of them"), ([*pool, "--count", 11], "--count 11, there are 10 unlabelled"),
         ([*pool, "--hours", 100], "enough for 66 labels"),
         ([*images, *pool[-2:], "--space", "camvid11"], "camvid11"),

@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             space=arguments.space,
             dataset=arguments.dataset,
             root=arguments.root,
-            split=arguments.split or "train",
+            split=arguments.split,
             options=read_dataset_options(arguments.option),
             labelled=arguments.labelled,
         )

@@ -29,7 +29,7 @@ class PoolPlace:
         space: of the labels and the model's classes.
         dataset: name of a dataset.
         root: its folder.
-        split: of the dataset.
+        split: of the dataset; None for train.
         options: of the dataset.
         labelled: a list of the images that count as labelled, in an order to keep; None for those with a label.
     """
@@ -39,7 +39,7 @@ class PoolPlace:
     space: str | None = None
     dataset: str | None = None
     root: Path | None = None
-    split: str = "train"
+    split: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     labelled: Path | None = None
 
@@ -48,7 +48,7 @@ class PoolPlace:
         if (self.images is None) == (self.dataset is None):
             raise UserError("expected folders that seglift label wrote, or --images, or --dataset; give one of them")
         if self.images is not None:
-            _refuse_beside("--images", {"--root": self.root, "--option": self.options})
+            _refuse_beside("--images", {"--root": self.root, "--split": self.split, "--option": self.options})
             return
         if self.root is None:
             raise UserError(f"--dataset {self.dataset} needs its folder; give --root DIR")
@@ -100,7 +100,7 @@ def open_pool(place: PoolPlace) -> Pool:
 def _open_all(place: PoolPlace) -> Pool:
     """The images, labelled those that have a label."""
     if place.dataset is not None and place.root is not None:
-        dataset = open_dataset(place.dataset, place.root, place.split, place.options)
+        dataset = open_dataset(place.dataset, place.root, place.split or "train", place.options)
         return Pool(dataset.items, dataset.space)
     if place.images is None:
         raise ValueError("expected images or a dataset with its root")
