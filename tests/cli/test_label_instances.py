@@ -12,7 +12,8 @@ from PIL import Image
 
 from seglift.datasets.streets import StreetConfig, write_streets
 from seglift.labels.builtin import BUILTIN_SPACES
-from seglift.labels.instances import decode_cityscapes, encode_coco, read_coco
+from seglift.labels.instance_files import CITYSCAPES, MOST_OF_A_CLASS
+from seglift.labels.instances import decode_cityscapes, encode_coco, encode_kitti, read_coco
 
 SPACE = BUILTIN_SPACES["cityscapes"]
 CAR, PERSON, ROAD = 26, 24, 7
@@ -64,6 +65,17 @@ def check_followed(out, truth, car=26003, person=24001, least=0.95):
         label, values = pixels(path), ids(out, path.stem)
         assert (values[label == CAR] == car).mean() > least and (values[label == PERSON] == person).mean() > least
         assert set(np.unique(values[values >= 1000])) <= {car, person}
+
+
+def test_kitti_s_encoding_comes_back_as_it_was_given(objects, label, save, tmp_path):
+    label(objects, tmp_path / "cityscapes").done()
+    for path in objects.keyframes.glob("*_instanceIds.png"):
+        save(path, encode_kitti(*decode_cityscapes(pixels(path), SPACE, ""), ""))
+    label(objects, tmp_path / "kitti").done()
+    for path in sorted((tmp_path / "cityscapes/instances").iterdir()):
+        raw, number = decode_cityscapes(pixels(path), SPACE, "")
+        assert (ids(tmp_path / "kitti", path.stem) == raw.astype(np.uint16) * 256 + number).all()
+    assert {CAR * 256 + 4, PERSON * 256 + 2} <= set(np.unique(ids(tmp_path / "kitti", objects.stems[2])))
 
 
 def test_ids_stay_with_their_objects_over_the_clip(objects, label, tmp_path):
@@ -464,7 +476,7 @@ def test_more_objects_than_numbers(build_clip, label, save, tree, tmp_path, monk
     clip = build_clip(tmp_path, 13, keyframes=range(0, 13, 2))
     for index in range(0, 13, 2):
         draw(clip, index, save, car=index % 4 // 2, person=1)
-    monkeypatch.setattr("seglift.workflows.label.instance_maps.MOST_OF_A_CLASS", 2)
+    monkeypatch.setitem(MOST_OF_A_CLASS, CITYSCAPES, 2)
     more = ("--max-distance", 1, "--direction", "forward")
     ran = label(clip, tmp_path / "out", *more).done()
     assert "warning" not in ran.err  # neighbours meet, so that there is one car

@@ -11,7 +11,7 @@ from PIL import Image
 from seglift.base.errors import UserError
 from seglift.labels.builtin import BUILTIN_SPACES
 from seglift.labels.instance_files import find_coco_json, find_encoding, read_instances
-from seglift.labels.instances import encode_cityscapes, encode_coco
+from seglift.labels.instances import encode_cityscapes, encode_coco, encode_kitti
 
 SPACE = BUILTIN_SPACES["cityscapes"]
 RAW = np.array([[26, 26, 26, 7], [26, 24, 24, 0]], np.uint8)
@@ -35,8 +35,31 @@ def check(path):
 
 def test_one_channel_is_cityscapes(tmp_path):
     Image.fromarray(encode_cityscapes(RAW, NUMBER, "")).save(tmp_path / "a.png")
-    assert find_encoding(tmp_path / "a.png") == "cityscapes"
+    assert find_encoding(tmp_path / "a.png", SPACE) == "cityscapes"
     check(tmp_path / "a.png")
+
+
+def test_one_channel_is_kitti_where_it_makes_no_sense_otherwise(tmp_path):
+    Image.fromarray(encode_kitti(RAW, NUMBER, "")).save(tmp_path / "a.png")
+    assert find_encoding(tmp_path / "a.png", SPACE) == "kitti"
+    check(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [7, 0],  # stuff in Cityscapes' encoding
+        [7, 26003, 26],
+        [7, 7003],  # instances of what is no thing: refused later, as Cityscapes'
+        [7, 99],
+        [99 * 256, 0],  # a class that there is not
+        [7 * 256 + 1, 0],
+        [0, 0],
+    ],
+)
+def test_all_else_is_cityscapes(tmp_path, values):
+    Image.fromarray(np.array([values], np.uint16)).save(tmp_path / "a.png")
+    assert find_encoding(tmp_path / "a.png", SPACE) == "cityscapes"
 
 
 @pytest.mark.parametrize("place", ["panoptic_train/a.json", "panoptic_train.json", "panoptic_train/any.json"])
@@ -45,7 +68,7 @@ def test_colour_is_coco_with_its_json_nearby(coco, tmp_path, place, of_set):
     path, annotation = coco
     text = {"annotations": [{"file_name": "b.png", "segments_info": []}, annotation]} if of_set else annotation
     (tmp_path / place).write_text(json.dumps(text))
-    assert find_encoding(path) == "coco"
+    assert find_encoding(path, SPACE) == "coco"
     assert find_coco_json(path) == tmp_path / place
     check(path)
 

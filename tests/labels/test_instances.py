@@ -17,6 +17,7 @@ from seglift.labels.instances import (
     decode_kitti,
     encode_cityscapes,
     encode_coco,
+    encode_kitti,
     read_cityscapes,
     read_coco,
     read_kitti,
@@ -74,6 +75,9 @@ def test_kitti_values_by_hand(tmp_path):
         np.testing.assert_array_equal(found, wanted)
     with pytest.raises(UserError, match=r"a\.png.*\(1 px\)"):
         decode_kitti(np.array([[99 * 256, 0]], np.uint16), CITYSCAPES, "a.png")
+    assert (encode_kitti(raw, number, "") == values).all()
+    with pytest.raises(UserError, match="instance number 256, KITTI's encoding holds 255"):
+        encode_kitti(raw, np.full_like(number, 256), "a.png")
     write_png(tmp_path / "b.png", np.zeros((2, 2, 3), np.uint8))
     with pytest.raises(UserError, match=r"b\.png is .*one channel"):
         read_kitti(tmp_path / "b.png", CITYSCAPES)

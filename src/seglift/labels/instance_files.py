@@ -1,4 +1,4 @@
-"""Instance files whose encoding is seen from the file: Cityscapes instanceIds or COCO panoptic with its JSON."""
+"""Instance files whose encoding is seen from the file: Cityscapes instanceIds, KITTI's, COCO panoptic with its JSON."""
 
 from __future__ import annotations
 
@@ -6,24 +6,42 @@ from pathlib import Path
 
 from seglift.base.errors import UserError
 from seglift.labels.image_file import open_image_file
-from seglift.labels.instances import Array16, read_cityscapes, read_coco
+from seglift.labels.instances import (
+    CITYSCAPES_FACTOR,
+    KITTI_FACTOR,
+    Array16,
+    decode_cityscapes,
+    decode_kitti,
+    looks_like_kitti,
+    read_coco,
+    read_values,
+)
 from seglift.labels.space import Array8, LabelSpace
 
-CITYSCAPES, COCO = "cityscapes", "coco"
-ENCODINGS = (CITYSCAPES, COCO)
+CITYSCAPES, KITTI, COCO = "cityscapes", "kitti", "coco"
+MOST_OF_A_CLASS = {CITYSCAPES: CITYSCAPES_FACTOR, KITTI: KITTI_FACTOR - 1, COCO: CITYSCAPES_FACTOR}
+"""For each encoding how many objects of a class it holds."""
 
 
-def find_encoding(path: Path) -> str:
-    """Which of :data:`ENCODINGS` the PNG at ``path`` is of: colour is COCO's, one channel Cityscapes'.
+def find_encoding(path: Path, space: LabelSpace) -> str:
+    """Which of :data:`MOST_OF_A_CLASS` the PNG at ``path`` is of.
+
+    Colour is COCO's, one channel Cityscapes', unless its values make sense in KITTI's encoding alone.
+
+    Args:
+        path: of the PNG.
+        space: whose ids it has.
 
     Raises:
         UserError: the file cannot be read.
     """
-    return COCO if open_image_file(path).image.mode in ("RGB", "RGBA") else CITYSCAPES
+    if _is_colour(path):
+        return COCO
+    return KITTI if looks_like_kitti(read_values(path), space) else CITYSCAPES
 
 
 def read_instances(path: Path, space: LabelSpace) -> tuple[Array8, Array16]:
-    """Reads an instance PNG of either encoding.
+    """Reads an instance PNG of any encoding; see :func:`find_encoding`.
 
     Returns:
         uint8 [H, W] raw ids and uint16 [H, W] instance numbers, 0 where there is no single object.
@@ -31,9 +49,15 @@ def read_instances(path: Path, space: LabelSpace) -> tuple[Array8, Array16]:
     Raises:
         UserError: unreadable, ids that the space lacks, or COCO without its JSON (:func:`find_coco_json`).
     """
-    if find_encoding(path) == CITYSCAPES:
-        return read_cityscapes(path, space)
-    return read_coco(path, find_coco_json(path), space)
+    if _is_colour(path):
+        return read_coco(path, find_coco_json(path), space)
+    values = read_values(path)
+    decode = decode_kitti if looks_like_kitti(values, space) else decode_cityscapes
+    return decode(values, space, str(path))
+
+
+def _is_colour(path: Path) -> bool:
+    return open_image_file(path).image.mode in ("RGB", "RGBA")
 
 
 def find_coco_json(path: Path) -> Path:

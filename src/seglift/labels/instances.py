@@ -24,7 +24,7 @@ from seglift.labels.space import Array8, LabelSpace, describe_ids
 
 Array16 = NDArray[np.uint16]
 
-CITYSCAPES_FACTOR = 1000
+CITYSCAPES_FACTOR, KITTI_FACTOR = 1000, 256
 # A segment id of ours is raw id * 1001 + number + 1: never 0 (COCO's void), and the same for an object in every frame.
 _COCO_FACTOR = CITYSCAPES_FACTOR + 1
 _ANY_PICTURE = ""
@@ -52,7 +52,7 @@ def read_cityscapes(path: Path, space: LabelSpace) -> tuple[Array8, Array16]:
     Raises:
         UserError: unreadable, more than one channel, or ids that the space lacks.
     """
-    return decode_cityscapes(_read_values(path), space, str(path))
+    return decode_cityscapes(read_values(path), space, str(path))
 
 
 def decode_cityscapes(values: NDArray[np.integer], space: LabelSpace, where: str) -> tuple[Array8, Array16]:
@@ -81,7 +81,7 @@ def read_kitti(path: Path, space: LabelSpace) -> tuple[Array8, Array16]:
     Raises:
         UserError: unreadable, more than one channel, or ids that the space lacks.
     """
-    return decode_kitti(_read_values(path), space, str(path))
+    return decode_kitti(read_values(path), space, str(path))
 
 
 def decode_kitti(values: NDArray[np.integer], space: LabelSpace, where: str) -> tuple[Array8, Array16]:
@@ -100,7 +100,23 @@ def decode_kitti(values: NDArray[np.integer], space: LabelSpace, where: str) -> 
         UserError: ids that the space lacks; they are listed with their pixel counts.
     """
     distinct = find_distinct(values)
-    return _spread(distinct, distinct.values >> 8, distinct.values & 255, space, where)
+    return _spread(distinct, distinct.values // KITTI_FACTOR, distinct.values % KITTI_FACTOR, space, where)
+
+
+def looks_like_kitti(values: NDArray[np.integer], space: LabelSpace) -> bool:
+    """Whether instance values, integer [H, W], make sense in KITTI's encoding alone, and not in Cityscapes'.
+
+    They make sense where all classes are of the space and those with instances are things.
+    """
+    found = find_distinct(values).values
+    single = found >= CITYSCAPES_FACTOR
+    cityscapes = _make_sense(np.where(single, found // CITYSCAPES_FACTOR, found), single, space)
+    return not cityscapes and _make_sense(found // KITTI_FACTOR, found % KITTI_FACTOR > 0, space)
+
+
+def _make_sense(raw: NDArray[np.int64], single: NDArray[np.bool_], space: LabelSpace) -> bool:
+    things = [entry.id for entry in space.classes if entry.thing]
+    return bool(np.isin(raw, space.ids).all() and np.isin(raw[single], things).all())
 
 
 INSTANCE_READERS: dict[str, Callable[[Path, LabelSpace], tuple[Array8, Array16]]] = {
@@ -129,6 +145,21 @@ def encode_cityscapes(raw: Array8, number: Array16, where: str) -> Array16:
             "in 16 bits; use COCO panoptic"
         )
     return values.astype(np.uint16)
+
+
+def encode_kitti(raw: Array8, number: Array16, where: str) -> Array16:
+    """Raw ids and instance numbers (0, or 1..255) to KITTI's instance values, uint16 [H, W].
+
+    Raises:
+        UserError: more than 255 instances of a class.
+    """
+    highest = int(number.max(initial=0))
+    if highest >= KITTI_FACTOR:
+        raise UserError(
+            f"{where} has instance number {highest}, KITTI's encoding holds 255 for each class; use Cityscapes"
+            " instanceIds or COCO panoptic"
+        )
+    return raw.astype(np.uint16) * np.uint16(KITTI_FACTOR) + number
 
 
 def count_disagreement(raw: Array8, other: Array8) -> int:
@@ -247,8 +278,12 @@ def _list_annotations(path: Path, state: tuple[int, int, int] | None) -> dict[st
     return result
 
 
-def _read_values(path: Path) -> NDArray[Any]:
-    """A PNG of one channel, integer [H, W]."""
+def read_values(path: Path) -> NDArray[Any]:
+    """The values of an instance PNG of one channel, integer [H, W].
+
+    Raises:
+        UserError: it cannot be read, or has more channels.
+    """
     file = open_image_file(path)
     values = pixels(file)
     if values.ndim != 2:

@@ -39,8 +39,8 @@ class LabelConfig:
     instances: str = field(
         default="auto",
         metadata={
-            "help": "instances of the keyframes, to be carried too: a folder of PNGs (Cityscapes instanceIds, or COCO "
-            "panoptic with its JSON); auto: *_instanceIds.png beside the labels; none"
+            "help": "instances of the keyframes, to be carried too: a folder of PNGs (Cityscapes instanceIds, KITTI's "
+            "or COCO panoptic with its JSON); auto: *_instanceIds.png beside the labels; none"
         },
     )
     method: str = field(default="auto", metadata={"help": f"{', '.join(METHODS)}; default: the best that can be had"})

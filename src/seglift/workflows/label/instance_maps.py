@@ -22,13 +22,12 @@ from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_values, read_json, write_bytes, write_json
 from seglift.base.threads import worker_count
 from seglift.labels.image_file import open_image_file, pixels
-from seglift.labels.instance_files import COCO
-from seglift.labels.instances import encode_cityscapes, encode_coco
+from seglift.labels.instance_files import COCO, KITTI, MOST_OF_A_CLASS
+from seglift.labels.instances import encode_cityscapes, encode_coco, encode_kitti
 from seglift.labels.reading import read_label
 from seglift.labels.writing import encode_png
 from seglift.propagation.object_tracks import ObjectNumbers, match_objects, number_objects
 from seglift.propagation.objects import LATER_CODE, Codes
-from seglift.workflows.label.keyframe_objects import MOST_OF_A_CLASS
 from seglift.workflows.label.output import COCO_NAME, INSTANCES, OBJECTS, LabelOutput
 from seglift.workflows.label.plan import LabelPlan
 
@@ -106,9 +105,11 @@ class InstanceMaps:
         ]
         self._record["bridges"] = bridges
         try:
-            return number_objects(objects, matches, MOST_OF_A_CLASS)
+            return number_objects(objects, matches, MOST_OF_A_CLASS[self._encoding])
         except ValueError as error:
-            raise UserError(f"{error}, which no encoding holds; mark small ones as a crowd in the keyframes") from error
+            raise UserError(
+                f"{error}, which {self._encoding} encoding does not hold; mark small ones as a crowd in the keyframes"
+            ) from error
 
     def _overlaps(self, left: int, right: int, bridges: dict[str, list[list[int]]]) -> Iterable[list[int]]:
         """Overlaps of two keyframes' objects: on all frames that both reached, else across the two where they met."""
@@ -172,7 +173,8 @@ class InstanceMaps:
             colors, segments = encode_coco(raw, number, space, str(path))
             write_bytes(path, encode_png(colors))
             return [segment.to_data() for segment in segments]
-        write_bytes(path, encode_png(encode_cityscapes(raw, number, str(path))))
+        encode = encode_kitti if self._encoding == KITTI else encode_cityscapes
+        write_bytes(path, encode_png(encode(raw, number, str(path))))
         return []
 
     def _codes(self, index: int) -> Codes:

@@ -11,15 +11,11 @@ from numpy.typing import NDArray
 
 from seglift.base.errors import UserError
 from seglift.base.files import fingerprint_file, fingerprint_values
-from seglift.labels.instance_files import COCO, find_coco_json, find_encoding, read_instances
-from seglift.labels.instances import CITYSCAPES_FACTOR
+from seglift.labels.instance_files import COCO, MOST_OF_A_CLASS, find_coco_json, find_encoding, read_instances
 from seglift.labels.space import Array8, LabelSpace
 from seglift.propagation.object_tracks import KeyframeObject
 from seglift.propagation.objects import MOST_OBJECTS, NOT_AT_ALL
 from seglift.video.clip import Keyframe, check_label_size
-
-MOST_OF_A_CLASS = CITYSCAPES_FACTOR
-"""Both encodings hold that many objects of a class."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,7 @@ class KeyframeObjects:
 
     Attributes:
         path: the instance PNG.
-        encoding: of :data:`seglift.labels.instance_files.ENCODINGS`.
+        encoding: of :data:`seglift.labels.instance_files.MOST_OF_A_CLASS`.
         fingerprint: of the file, with COCO's JSON.
         objects: what codes 1, 2, ... are: raw id and instance number of each object and crowd, rising.
     """
@@ -74,7 +70,7 @@ def read_keyframe_objects(keyframe: Keyframe, labels: Array8, space: LabelSpace)
     path = keyframe.instances
     if path is None:
         return None
-    encoding = find_encoding(path)
+    encoding = find_encoding(path, space)
     fingerprint = fingerprint_file(path)
     if encoding == COCO:
         fingerprint = fingerprint_values(fingerprint, fingerprint_file(find_coco_json(path)))
@@ -82,10 +78,11 @@ def read_keyframe_objects(keyframe: Keyframe, labels: Array8, space: LabelSpace)
     by_class = Counter(raw for raw, number in objects if number)
     numbers = max((number for _, number in objects), default=0)
     raw, most = max(by_class.items(), key=lambda item: item[1], default=(0, 0))
-    if max(most, numbers) > MOST_OF_A_CLASS or len(objects) > MOST_OBJECTS:
+    held = MOST_OF_A_CLASS[encoding]
+    if max(most, numbers) > held or len(objects) > MOST_OBJECTS:
         raise UserError(
             f"{path} has {most} instances of '{_name(space, raw)}', numbered up to {numbers}; at most "
-            f"{MOST_OF_A_CLASS} of a class can be told apart, mark small ones as a crowd"
+            f"{held} of a class can be told apart, mark small ones as a crowd"
         )
     return KeyframeObjects(path, encoding, fingerprint, objects)
 

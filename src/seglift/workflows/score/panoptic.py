@@ -88,7 +88,7 @@ def read_panoptic(path: Path, label: Path, index: Array8, space: LabelSpace) -> 
     """Reads an instance file, whose classes must be those of its label.
 
     Args:
-        path: instance file, in Cityscapes' encoding or COCO panoptic with its JSON.
+        path: instance file, in Cityscapes' or KITTI's encoding, or COCO panoptic with its JSON.
         label: the label file, for the error.
         index: its content, uint8 [H, W] space index.
         space: the label space.
