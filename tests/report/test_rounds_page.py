@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +45,15 @@ def test_without_scores_or_frames_it_still_is_a_page(tmp_path):
     bare = replace(SUMMARY, models=(), table=([], []), curves={"mIoU": []}, classes={"foreground": []})
     write_rounds_page(tmp_path / "a", bare, shots(0))
     assert "</html>" in (tmp_path / "a").read_text()
+
+
+def test_names_below_the_curves_have_room(tmp_path):
+    models = [f"{number} network" for number in range(20)]
+    many = replace(SUMMARY, models=models, curves={"mIoU": [0.5] * 20}, classes={})
+    write_rounds_page(tmp_path / "a", many, shots(0))
+    places = re.findall(r'class="x" style="left:([0-9.]+)%">(\d+) network<', (tmp_path / "a").read_text())
+    assert [int(number) for _, number in places] == [0, 3, 6, 9, 12, 15, 18]
+    assert float(places[0][0]) == 2.5 and float(places[-1][0]) == 92.5
 
 
 def test_values_that_do_not_fit_are_refused():

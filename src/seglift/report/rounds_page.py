@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from seglift.report.layers import distinct_colors, image_uri, labels_uri, thumbn
 from seglift.report.template import get_template
 
 LONG_SIDE = 400
+MOST_NAMED = 7
+"""Networks whose names have room side by side below the curves."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,9 @@ def _chart(summary: RoundsSummary) -> Markup | None:
         Line(name, [None if value is None else Column(x, value, value, value) for x, value in enumerate(values)])
         for name, values in given.items()
     ]
-    axis = Axis(0, max(1, len(summary.models) - 1), list(enumerate(summary.models)))
+    # Half a step is left at both ends, where the words are wider than a point.
+    count = len(summary.models)
+    axis = Axis(-0.5, count - 0.5, list(enumerate(summary.models))[:: math.ceil(count / MOST_NAMED)])
     return line_chart(lines, axis, f"{' and '.join(given)} by round; the numbers are in the table", dots=True)
 
 
