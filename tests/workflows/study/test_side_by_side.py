@@ -41,6 +41,7 @@ def work(job):
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
     folder, count = Path(sys.argv[1]), int(sys.argv[2])
     jobs = [(kind, folder / f"{number}.txt") for number, kind in enumerate(sys.argv[3:])]
     try:
