@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from seglift.labels.space_file import get_space
+from seglift.report import budget_plot, study_plot
 from seglift.report.contents import (
     DistanceScore,
     FetchFrame,
@@ -81,6 +84,20 @@ def make_fetch(methods: int = 1, truth: bool = True, asked: list[int] | None = N
         return ReportFrame(image, layers, expected if truth else None)
 
     return fetch
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that plots of studies draw."""
+    figures: list[Figure] = []
+
+    def make(*arguments: Any, **values: Any) -> Figure:
+        figures.append(Figure(*arguments, **values))
+        return figures[-1]
+
+    for module in (budget_plot, study_plot):
+        monkeypatch.setattr(module, "Figure", make)
+    return figures
 
 
 @pytest.fixture(scope="session")

@@ -4,26 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from PIL import Image
 
-from seglift.report import budget_plot as module
 from seglift.report.budget_plot import BudgetScores, budget_plot
 
 LINES = {"coarse": [(58.0, [0.5, 0.6]), (116.0, [0.6, 0.7])], "fine": [(75.0, [0.4])]}
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were drawn."""
-    figures = []
-
-    def make(*arguments, **values):
-        figures.append(Figure(*arguments, **values))
-        return figures[-1]
-
-    monkeypatch.setattr(module, "Figure", make)
-    return figures
 
 
 def test_a_line_for_each_group_and_a_level_line(drawn):

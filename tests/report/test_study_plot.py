@@ -1,23 +1,6 @@
 from __future__ import annotations
 
-import pytest
-from matplotlib.figure import Figure
-
-from seglift.report import study_plot as module
 from seglift.report.study_plot import study_plot
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were drawn."""
-    figures = []
-
-    def make(*arguments, **values):
-        figures.append(Figure(*arguments, **values))
-        return figures[-1]
-
-    monkeypatch.setattr(module, "Figure", make)
-    return figures
 
 
 def test_policies_stand_in_the_order_of_the_recipe_and_their_names_have_room(drawn):

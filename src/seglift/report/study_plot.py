@@ -32,16 +32,7 @@ def study_plot(scores: Mapping[str, Mapping[str, Mapping[int, float]]]) -> bytes
             values = [100 * value for value in by_policy[name].values()]
             spread = stdev(values) if len(values) > 1 else 0.0
             axes.errorbar(fmean(values), height, xerr=spread, fmt="D", color="#1f5fa8", capsize=5, markersize=7)
-            axes.plot(
-                values,
-                [height] * len(values),
-                "o",
-                color="#f0a030",
-                markeredgecolor="#333333",
-                markersize=4,
-                markeredgewidth=0.5,
-                zorder=3,
-            )
+            axes.plot(values, [height] * len(values), "o", color="#f0a030", **RUN)
         axes.set_xlabel(f"{metric}, percent")
         axes.grid(alpha=0.3)
     parts[0].set_yticks(range(len(names)), names)

@@ -81,6 +81,17 @@ def test_what_training_would_refuse_comes_up_before_anything_is_written(write, t
     assert not (tmp_path / "out").exists()
 
 
+def test_fine_labels_that_are_only_tuned_to_are_checked_as_well(write, error, town, tmp_path):
+    small = shutil.copytree(town, tmp_path / "small")
+    for path in (small / "images" / "train").iterdir():
+        Image.open(path).resize((16, 12)).save(path)
+    for path in (small / "labels" / "train").iterdir():
+        Image.open(path).resize((16, 12), Image.Resampling.NEAREST).save(path)
+    recipe = write(fine=[{"dataset": "folder", "name": "small"}], fine_tune={"steps": 3})
+    assert "crops of" in error(recipe, "--root", f"small={small}")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture
 def relabelled(town, tmp_path):
     """The town with other labels; gives the words that say where it lies."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +156,12 @@ def test_views_that_must_be_surer_fill_less(write, coarse2fine, tmp_path):
         found = json.loads((out / "rounds.json").read_text())["filled"][0]["seeds"]["0"]
         filled.append(found["filled"])
     assert filled[0] > filled[1]
+
+
+def test_fine_labels_of_another_space_are_tuned_to_as_well(write, coarse2fine, tmp_path):
+    out = tmp_path / "out"
+    recipe = write(fine=[{"dataset": "folder", "name": "drawn"}], synthetic=[], fine_tune={"steps": 3}, rounds=1)
+    assert coarse2fine(recipe, out) == 0
+    tuned = yaml.safe_load((out / "seed_0/round_0/fine_tuned/recipe.yaml").read_text())
+    (source,) = tuned["train"]
+    assert yaml.safe_load((Path(source["root"]) / "space.yaml").read_text())["name"] == "town"

@@ -74,6 +74,14 @@ class Drawn:
     items: tuple[Item, ...]
     whole: bool
 
+    @property
+    def is_written(self) -> bool:
+        """Whether it becomes a dataset of its own: a part of a source, or fine labels whose classes are mapped.
+
+        A fine-tuning learns from these alone, and would take their own space for that of the network.
+        """
+        return not self.whole or (self.opened.use == FINE and self.opened.dataset is not self.opened.given)
+
 
 @dataclass(frozen=True)
 class CoarseData:

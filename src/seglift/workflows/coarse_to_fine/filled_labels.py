@@ -66,9 +66,10 @@ class CoarseFrame:
     own: OwnLabel | None = None
 
     def key(self) -> str:
-        """Identifies image and label by content."""
+        """Identifies image and labels by content, that which judges included."""
         own = () if self.own is None else (space_to_data(self.own.space),)
-        return fingerprint_values(self.image.fingerprint(), self.label.fingerprint(), *own)
+        truth = () if self.truth is None else (self.truth.fingerprint(),)
+        return fingerprint_values(self.image.fingerprint(), self.label.fingerprint(), *own, *truth)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,11 +125,12 @@ def check_inputs(plan: CoarsePlan, data: CoarseData, out: Path) -> list[str]:
     """
     recipe = plan.recipe
     warnings = check_labels(plan, data)
-    parts = [lying_part(drawn) for drawn in _trained_on(plan, data)]
-    values = round_training(recipe, parts, plan.held_out, recipe.seeds[0])
     own = plan.options
     options = TrainOptions(device=own.device, skip_corrupt=own.skip_corrupt, quiet=own.quiet)
-    describe_recipe(values, f"{plan.where}: model", out / ".not-written", options)
+    for sources, more in _trainings(plan, data):
+        parts = [lying_part(drawn) for drawn in sources]
+        values = round_training(recipe, parts, plan.held_out, recipe.seeds[0], **more)
+        describe_recipe(values, f"{plan.where}: model", out / ".not-written", options)
     overlaps = data.overlaps()
     twice = (
         f"warning: {counted(overlaps, 'image is', 'images are')} used with both the coarse and the fine label; lower"
@@ -161,10 +162,13 @@ def check_labels(plan: CoarsePlan, data: CoarseData) -> list[str]:
     return [found] if found else []
 
 
-def _trained_on(plan: CoarsePlan, data: CoarseData) -> Sequence[Drawn]:
-    """What the first training learns from."""
-    fine = data.fine if plan.recipe.fine_from_start else ()
-    return (*data.coarse, *fine, *data.synthetic)
+def _trainings(plan: CoarsePlan, data: CoarseData) -> Iterator[tuple[Sequence[Drawn], Values]]:
+    """What the first training learns from, then what a fine-tuning does, with values that stand above the recipe's."""
+    recipe = plan.recipe
+    yield (*data.coarse, *(data.fine if recipe.fine_from_start else ()), *data.synthetic), {}
+    # Labels whose classes are mapped are in the space of the network once the rounds have written them, not before.
+    if recipe.fine_tune is not None and all(drawn.opened.dataset is drawn.opened.given for drawn in data.fine):
+        yield data.fine, {"start": None, "new_head": False}
 
 
 def _dotted(values: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -67,9 +67,9 @@ def models_of(recipe: CoarseToFineRounds) -> list[Model]:
 def count_stages(recipe: CoarseToFineRounds, data: CoarseData) -> int:
     """Stages of all seeds together."""
     simulated = sum(drawn.opened.simulate is not None for drawn in data.coarse)
-    subsets = sum(not drawn.whole for drawn in data.every)
+    written = sum(drawn.is_written for drawn in data.every)
     tuned = recipe.fine_tune is not None
-    return simulated + len(recipe.seeds) * (subsets + 2 * recipe.rounds - 1 + tuned)
+    return simulated + len(recipe.seeds) * (written + 2 * recipe.rounds - 1 + tuned)
 
 
 def simulated_folder(opened: OpenedSource, out: Path) -> Path:
@@ -174,7 +174,7 @@ class _Seed:
         parts: dict[str, list[TrainPart]] = {}
         for drawn in self._simulated():
             part = self._part(drawn)
-            if not drawn.whole:
+            if drawn.is_written:
                 yield self._draw(drawn)
             parts.setdefault(drawn.opened.use, []).append(part)
         fine = parts.get(FINE, [])
@@ -206,7 +206,7 @@ class _Seed:
         return seed_folder(self.out, self.seed) / opened.use / opened.source.called
 
     def _part(self, drawn: Drawn) -> TrainPart:
-        if not drawn.whole:
+        if drawn.is_written:
             part = written_part(drawn, self._subset(drawn.opened))
         elif drawn.opened.simulate is not None:
             part = simulated_part(drawn, simulated_folder(drawn.opened, self.out))
