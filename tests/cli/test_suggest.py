@@ -194,6 +194,18 @@ def test_a_dataset_is_a_pool_too(pool, run, tmp_path):
     assert "--space does not go with --dataset" in run(*words, *pool[-2:], "--space", "kitti").error
 
 
+def test_where_every_image_has_a_label_it_is_said_how_to_count_fewer(run, tmp_path):
+    root = tmp_path / "whole"
+    for folder in ("images/train", "labels/train"):
+        (root / folder).mkdir(parents=True)
+        for name in "ab":
+            shape = (8, 8, 3) if folder == "images/train" else (8, 8)
+            Image.fromarray(np.full(shape, 7, np.uint8)).save(root / folder / f"{name}.png")
+    words = ["suggest", "--dataset", "folder", "--root", root, "--option", "space=cityscapes", "--sampling", "uniform"]
+    assert "every image has a label" in (said := run(*words, "--count", 1).error) and "--labelled FILE" in said
+    assert "1 of 2 unlabelled images" in run(*words, "--count", 1, "--labelled", "none").done().out
+
+
 def test_an_order_begins_with_the_labelled_images_and_is_continued(pool, run, tmp_path):
     first, second = tmp_path / "first.txt", tmp_path / "second.txt"
     run(*pool[:-2], "--sampling", "uniform", "--labelled", "none", "--count", 2, "--order", first).done()

@@ -77,7 +77,8 @@ def test_a_wrong_recipe_is_refused_in_one_line(write, error, change, said, tmp_p
 
 def test_what_training_would_refuse_comes_up_before_anything_is_written(write, training, error, tmp_path):
     assert "crops of 480x640" in error(write(model={**training, "crop": [480, 640]}))
-    assert "no weights file at" in error(write(model={**training, "start": "nowhere"}))
+    missing = error(write(model={**training, "start": "nowhere"}))
+    assert "no weights file at nowhere to start from" in missing and "start: null for random weights" in missing
     assert not (tmp_path / "out").exists()
 
 

@@ -141,7 +141,8 @@ def test_without_synthetic_images_mix_or_boundary(write, coarse2fine, town, tmp_
 def test_how_much_and_in_which_colours_trainings_learn_from_synthetic_images(write, coarse2fine, tmp_path, capsys):
     out, recipe = tmp_path / "out", write(rounds=1, synthetic_share=0.25, match_colors=0.75)
     assert coarse2fine(recipe, out, "--dry-run") == 0
-    assert "75% in the colours of a real view, 25% of the views" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "75% in the colours of a real view, 25% of the views" in said and "M parameters, random weights" in said
     assert coarse2fine(recipe, out) == 0
     values = yaml.safe_load((out / "seed_0/round_0/network/recipe.yaml").read_text())
     assert [source.get("quota") for source in values["train"]] == [None, 0.25] and values["match_colors"] == 0.75

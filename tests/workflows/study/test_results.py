@@ -90,7 +90,7 @@ def test_hours_are_in_every_result_and_have_a_plot_of_their_own(study, tmp_path)
     assert not (tmp_path / "budget.png").exists() and "hours" not in (tmp_path / "study.csv").read_text()
     costs = dataclasses.replace(recipe, hours={"best": 4462}, cost={"b": {"coarse": 600}}, line="best")
     text = format_study(write_results(costs, runs, tmp_path))
-    assert [line.split()[:2] for line in text.splitlines()[2:5]] == [["a", "2"], ["b", "70"], ["best", "4462"]]
+    assert [line.split()[:2] for line in text.splitlines()[2:5]] == [["a", "2"], ["b", "70.0"], ["best", "4462"]]
     rows = list(csv.DictReader((tmp_path / "study.csv").open()))
     assert {(row["policy"], row["hours"]) for row in rows} == {("a", ""), ("b", "70"), ("best", "4462")}
     written = json.loads((tmp_path / "summary.json").read_text())["metrics"]["miou"]["policies"]

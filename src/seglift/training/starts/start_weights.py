@@ -104,6 +104,11 @@ def read_start(path: Path) -> Start:
     Raises:
         UserError: it is neither.
     """
+    if not path.exists():
+        raise UserError(
+            f"no weights file at {path} to start from; train it first, give another file or the folder of a training,"
+            " or start: null for random weights"
+        )
     path = path / WEIGHTS_NAME if path.is_dir() else path
     if path.suffix != ".safetensors" and path.is_file():
         published = load_published_segmentation(path)

@@ -10,7 +10,7 @@ from seglift.workflows.coarse_to_fine.output import rounds_output
 from seglift.workflows.coarse_to_fine.plan import CoarsePlan, check_inputs, make_plan
 from seglift.workflows.coarse_to_fine.recipe import read_rounds
 from seglift.workflows.coarse_to_fine.rounds import count_stages, models_of
-from seglift.workflows.coarse_to_fine.words import describe_drawn, describe_mixing
+from seglift.workflows.coarse_to_fine.words import describe_drawn, describe_mixing, describe_network
 from seglift.workflows.rounds.lengths import TrainingLength, describe_lengths, steps_of
 from seglift.workflows.rounds.stages import count_done, describe_stages
 from seglift.workflows.train.setup import TrainOptions
@@ -55,7 +55,7 @@ def describe_plan(plan: CoarsePlan, data: CoarseData) -> list[str]:
     ]
     return [
         *(f"{what[drawn.opened.use]}: {describe_drawn(drawn)}" for drawn in data.every),
-        f"network: {plan.network.name}, {(plan.network.parameters or 0) / 1e6:.2f} M parameters",
+        f"network: {describe_network(plan)}",
         f"mixing and boundaries: {describe_mixing(recipe, data)}",
         f"{counted(recipe.rounds, 'round')}{filled if recipe.rounds > 1 else ''}",
         *fine,

@@ -100,9 +100,11 @@ def make_plan(recipe: CoarseToFineRounds, where: str, options: TrainOptions) -> 
     data = sources.draw(recipe.seeds[0])
     count = sum(len(drawn.items) for drawn in data.synthetic)
     if data.synthetic and count < parsed.batch:
+        free = any(source.share is None and source.count is None for source in recipe.synthetic)
+        why = ", as many as coarse labels where there are enough" if free else ""
         raise UserError(
-            f"{where}: {counted(count, 'synthetic image is', 'synthetic images are')} used, expected at least a batch"
-            f" of {parsed.batch}; raise count, give more images, or make model.batch smaller"
+            f"{where}: {counted(count, 'synthetic image is', 'synthetic images are')} used{why}, expected at least a"
+            f" batch of {parsed.batch}; raise the count of synthetic, give more images, or make model.batch smaller"
         )
     network = Network(network_name(parsed), count_network(parsed, sources.space.num_train))
     filling = Filling(recipe.labelling, sources.space, device, options.skip_corrupt)

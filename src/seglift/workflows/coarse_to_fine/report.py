@@ -17,7 +17,7 @@ from seglift.workflows.coarse_to_fine.plan import CoarsePlan
 from seglift.workflows.coarse_to_fine.recipe import COMMAND
 from seglift.workflows.coarse_to_fine.results import Shares, collect_shares
 from seglift.workflows.coarse_to_fine.rounds import coarse_frames, filled_folder, simulated_folder
-from seglift.workflows.coarse_to_fine.words import describe_drawn, describe_mixing
+from seglift.workflows.coarse_to_fine.words import describe_drawn, describe_mixing, describe_network
 from seglift.workflows.outputs.manifest import MANIFEST_NAME
 from seglift.workflows.rounds.dataset_output import LABELS, SPLIT
 from seglift.workflows.rounds.results import SHOWN, ModelScores, table_of
@@ -80,7 +80,7 @@ def _settings(plan: CoarsePlan, data: CoarseData) -> dict[str, str]:
     views = ", ".join(f"{scale:g}" for scale in recipe.labelling.scales)
     return {
         **{drawn.opened.name.replace("_", " ", 1): describe_drawn(drawn) for drawn in data.every},
-        "network": plan.network.name,
+        "network": describe_network(plan),
         "mixing and boundaries": describe_mixing(recipe, data),
         "filled where": f"all views (scales {views}{', mirrored' if recipe.labelling.flip else ''}) agree, above"
         f" {recipe.labelling.confidence:g}",

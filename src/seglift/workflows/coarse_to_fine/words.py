@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from seglift.base.counts import counted
 from seglift.workflows.coarse_to_fine.data import CoarseData, Drawn
+from seglift.workflows.coarse_to_fine.plan import CoarsePlan
 from seglift.workflows.coarse_to_fine.recipe import CoarseToFineRounds
+
+
+def describe_network(plan: CoarsePlan) -> str:
+    """What is trained, and from which weights."""
+    start = plan.recipe.values.get("start")
+    begins = "random weights" if start is None else f"weights from {start}"
+    return f"{plan.network.name}, {(plan.network.parameters or 0) / 1e6:.2f} M parameters, {begins}"
 
 
 def describe_drawn(drawn: Drawn) -> str:

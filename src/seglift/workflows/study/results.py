@@ -20,6 +20,9 @@ from seglift.workflows.study.costs import lines_over_hours, policy_hours
 from seglift.workflows.study.recipe import StudyRecipe
 from seglift.workflows.study.runs import Run, Scores, collect, numbers
 
+FEW_HOURS = 100
+"""Hours below it have a decimal in the table."""
+
 
 @dataclass(frozen=True)
 class StudySummary:
@@ -148,12 +151,16 @@ def _table(title: str, what: str, summaries: Sequence[Summary], hours: Mapping[s
     rows = []
     for entry in summaries:
         mean = f"{100 * entry.mean:.2f}" + ("" if entry.deviation is None else f" ± {100 * entry.deviation:.2f}")
-        cost = [f"{hours[entry.policy]:.0f}" if entry.policy in hours else ""] if hours else []
+        cost = [_short_hours(hours[entry.policy]) if entry.policy in hours else ""] if hours else []
         row = [entry.policy, *cost, str(entry.runs), mean, _spread(entry.difference, entry.error), entry.verdict]
         rows.append([*row, "" if entry.share is None else f"{100 * entry.share:.0f} %"] if with_share else row)
     if with_share:
         columns.append("of the oracle's gain")
     return render_table(title, columns, rows)
+
+
+def _short_hours(hours: float) -> str:
+    return f"{hours:.0f}" if hours >= FEW_HOURS else f"{hours:.1f}"
 
 
 def _spread(value: float | None, error: float | None) -> str:

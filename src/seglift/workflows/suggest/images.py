@@ -82,6 +82,11 @@ def suggest_images(place: PoolPlace, options: ImageOptions, budget: Budget) -> S
     pool = open_pool(place)
     labelled = pool.labelled
     available = len(pool.items) - len(labelled)
+    if not available:
+        raise UserError(
+            "every image has a label, none is left to suggest; give others, or say with --labelled FILE (or none) which"
+            " of them count as labelled"
+        )
     count = budget.labels(available, "unlabelled images")
     total = len(labelled) + count
     presence = _presence(pool, options) if options.has_classes else None
